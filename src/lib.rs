@@ -1,0 +1,1 @@
+//! callgate: a gate for live phone calls.
