@@ -1,1 +1,3 @@
 //! callgate: a gate for live phone calls.
+pub mod domain;
+pub mod sources;

@@ -1,1 +1,16 @@
-//! callgate: schema.
+//! callgate's database schema. Migrations only ever add; a released one is never edited.
+
+pub use sea_orm_migration::prelude::{DbErr, MigratorTrait};
+use sea_orm_migration::prelude::{MigrationTrait, async_trait};
+
+mod m0001_first_schema;
+
+/// All migrations, oldest first.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m0001_first_schema::Migration)]
+    }
+}

@@ -1,0 +1,121 @@
+//! What can be asked of a call, and how it may refuse.
+
+use chrono::{DateTime, Utc};
+
+use super::profile::Profile;
+use super::reason::{Doubt, EndReason, TerminationReason, Witness};
+use super::reference::References;
+
+/// What `decide` may know of the world.
+#[derive(Clone, Copy, Debug)]
+pub struct Context {
+    /// The time of the decision.
+    pub now: DateTime<Utc>,
+}
+
+/// What the ledger and the policy made of an inbound call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InboundDecision {
+    /// It has a slot.
+    Admit {
+        /// The ledger's epoch.
+        epoch: u64,
+        /// The limit of the business.
+        business_limit: u32,
+    },
+    /// It stays without one.
+    Overflow {
+        /// Why there was none, as an error code.
+        cause: String,
+    },
+    /// It is hung up.
+    Terminate {
+        /// Why.
+        reason: TerminationReason,
+    },
+}
+
+/// What can be asked of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Begin an outbound call that holds a slot.
+    Request {
+        /// What it is about.
+        profile: Profile,
+        /// The ledger's epoch.
+        epoch: u64,
+        /// The limit of the business.
+        business_limit: u32,
+    },
+    /// Take note of an inbound call.
+    Receive {
+        /// What it is about.
+        profile: Profile,
+        /// Its names.
+        references: References,
+        /// What becomes of it.
+        decision: InboundDecision,
+    },
+    /// The provider has it: its answer, or a started webhook, names it.
+    ConfirmPlacement {
+        /// Its names.
+        references: References,
+        /// Who says so.
+        witness: Witness,
+    },
+    /// The provider was asked, and says it is live.
+    ObserveLive {
+        /// Its names.
+        references: References,
+    },
+    /// It was certainly not dialled, or refused.
+    FailPlacement {
+        /// Why.
+        reason: EndReason,
+        /// What the provider said.
+        detail: String,
+        /// What the provider asked us to wait, in seconds.
+        retry_after_seconds: Option<u64>,
+    },
+    /// Nobody knows whether it was dialled.
+    DoubtPlacement {
+        /// Why not.
+        doubt: Doubt,
+    },
+    /// It is over.
+    End {
+        /// Why.
+        reason: EndReason,
+        /// When, if the witness knows; never later than now.
+        at: Option<DateTime<Utc>>,
+        /// Its names, as the witness knows them.
+        references: References,
+        /// Who says so.
+        witness: Witness,
+        /// An operator's words.
+        note: Option<String>,
+    },
+    /// Hang it up.
+    RequestTermination {
+        /// Why.
+        reason: TerminationReason,
+    },
+    /// The hang-up is confirmed.
+    ConfirmTermination,
+    /// Close an admission whose commit is in doubt.
+    Abandon,
+}
+
+/// Why a call does not do what it was asked. Nothing is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// There is no such call.
+    #[error("there is no such call")]
+    Unknown,
+    /// The stream is taken: the admission exists, or was closed.
+    #[error("the call exists already")]
+    AlreadyExists,
+    /// It is over already.
+    #[error("the call is over already")]
+    AlreadyOver,
+}

@@ -1,0 +1,29 @@
+//! The call: one aggregate, one event stream.
+//!
+//! [`decide`] turns a command into events or a refusal; [`evolve`] folds an event into the state.
+//! Both are pure; `evolve` is total.
+
+mod command;
+mod decide;
+mod event;
+mod evolve;
+mod profile;
+mod reason;
+mod record;
+mod reference;
+mod state;
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod specification;
+
+pub use command::{Command, Context, InboundDecision, Refusal};
+pub use decide::decide;
+pub use event::{CallEvent, EventKind};
+pub use evolve::{evolve, replay};
+pub use profile::{Direction, Profile, Source};
+pub use reason::{Doubt, EndReason, TerminationReason, Witness};
+pub use record::{Record, SlotState, Status};
+pub use reference::{Reference, ReferenceKind, References};
+pub use state::{Call, LiveCall, Outcome, OverCall, Phase, Placement, Slot};

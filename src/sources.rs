@@ -1,0 +1,36 @@
+//! Where time, ids and chance come from. Everything else takes them from here, or has them handed in.
+
+use chrono::{DateTime, SubsecRound, Utc};
+use rand::RngExt;
+use uuid::Uuid;
+
+use crate::domain::ids::CallId;
+
+/// The time, to the millisecond: what is stored, compared and shown is the same.
+#[expect(clippy::disallowed_methods, reason = "this is the clock")]
+pub fn now() -> DateTime<Utc> {
+    Utc::now().trunc_subsecs(3)
+}
+
+/// A new UUID, ordered by time (v7).
+#[expect(clippy::disallowed_methods, reason = "this is the source of ids")]
+pub fn new_uuid() -> Uuid {
+    Uuid::now_v7()
+}
+
+/// The id of a new call.
+pub fn new_call_id() -> CallId {
+    CallId::new(new_uuid())
+}
+
+/// Evenly from `0.0` up to, but not including, `1.0`.
+#[expect(clippy::disallowed_methods, reason = "this is the source of chance")]
+pub fn chance() -> f64 {
+    rand::rng().random()
+}
+
+/// 32 bytes that nobody can guess, in hex: for keys and secrets.
+#[expect(clippy::disallowed_methods, reason = "this is the source of chance")]
+pub fn secret() -> String {
+    hex::encode(rand::rng().random::<[u8; 32]>())
+}
