@@ -34,3 +34,14 @@ pub fn chance() -> f64 {
 pub fn secret() -> String {
     hex::encode(rand::rng().random::<[u8; 32]>())
 }
+
+/// The name of this process among its replicas: `CALLGATE_NODE`, else the host's name and the process id.
+pub fn node() -> &'static str {
+    static NODE: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
+        std::env::var("CALLGATE_NODE").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| {
+            let host = std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty());
+            format!("{}-{}", host.as_deref().unwrap_or("node"), std::process::id())
+        })
+    });
+    &NODE
+}

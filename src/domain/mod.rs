@@ -7,6 +7,7 @@ pub mod admission;
 pub mod business;
 pub mod call;
 pub mod ids;
+pub mod notice;
 pub mod phone;
 pub mod plan;
 pub mod pool;

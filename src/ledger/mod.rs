@@ -1,0 +1,12 @@
+//! Who holds which slot: the port, and where the ledger lives.
+//!
+//! A ledger decides by [`domain::admission`](crate::domain::admission) and is rebuilt from the session table.
+//! It is never the truth about a call; it is what makes "may I?" fast and exact.
+
+#[cfg(test)]
+mod contract;
+mod memory;
+mod port;
+
+pub use memory::MemoryLedger;
+pub use port::{Answer, Counts, Instruction, LedgerError, LedgerMode, Occupied, SlotLedger, Standing};

@@ -1,0 +1,124 @@
+//! How the database is opened: one connection that writes, several that read, and the lock of the process.
+
+use std::fs::{File, TryLockError};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use migration::{Migrator, MigratorTrait};
+use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::{
+    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait,
+};
+
+use super::port::StoreError;
+
+/// How long a statement waits for a connection, or for the write lock.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+/// Enough for every listing at once; readers do not wait for the writer (WAL).
+const READERS: u32 = 8;
+
+/// The database of one gate.
+#[derive(Clone, Debug)]
+pub struct Store {
+    writer: DatabaseConnection,
+    reader: DatabaseConnection,
+    url: String,
+}
+
+impl Store {
+    /// Opens the database at `url` (`sqlite://FILE?mode=rwc`). Creates the file, not the schema.
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        if !url.starts_with("sqlite:") {
+            return Err(StoreError("this build speaks SQLite: database.url begins with sqlite://".to_owned()));
+        }
+        let writer = connect(url, 1).await?;
+        let reader = connect(url, READERS).await?;
+        Ok(Self { writer, reader, url: url.to_owned() })
+    }
+
+    /// Brings the schema up to date.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        Ok(Migrator::up(&self.writer, None).await?)
+    }
+
+    /// The migrations that are still to be applied, by name.
+    pub async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
+        let pending = Migrator::get_pending_migrations(&self.writer).await?;
+        Ok(pending.iter().map(|migration| migration.name().to_owned()).collect())
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        Ok(self.reader.ping().await?)
+    }
+
+    /// Makes this process the only one that may run on the database without a shared ledger.
+    ///
+    /// Held until the value is dropped, or the process ends in whatever way.
+    pub fn lock_process(&self) -> Result<ProcessLock, StoreError> {
+        let path = PathBuf::from(format!("{}.lock", self.file()));
+        let shown = path.display();
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(|error| StoreError(format!("{shown} cannot be opened: {error}")))?;
+        match file.try_lock() {
+            Ok(()) => Ok(ProcessLock { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(StoreError(format!(
+                "another callgate holds {shown}; to run several on one database configure redis.url"
+            ))),
+            Err(TryLockError::Error(error)) => Err(StoreError(format!("{shown} cannot be locked: {error}"))),
+        }
+    }
+
+    /// The connection that writes.
+    pub(super) fn writer(&self) -> &DatabaseConnection {
+        &self.writer
+    }
+
+    /// The connections that read.
+    pub(super) fn reader(&self) -> &DatabaseConnection {
+        &self.reader
+    }
+
+    /// A transaction that may write from its first statement: SQLite refuses to upgrade a reading one.
+    pub(super) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        self.writer.begin_with_options(options).await
+    }
+
+    fn file(&self) -> &str {
+        let path = self.url.trim_start_matches("sqlite:").trim_start_matches("//");
+        path.split('?').next().unwrap_or(path)
+    }
+}
+
+async fn connect(url: &str, connections: u32) -> Result<DatabaseConnection, DbErr> {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_timeout(ACQUIRE_TIMEOUT)
+        .sqlx_logging(false)
+        .record_stmt_in_spans(false)
+        .map_sqlx_sqlite_opts(|sqlite| {
+            sqlite
+                .journal_mode(SqliteJournalMode::Wal)
+                // Committed means on the disk: the provider is asked to dial on the strength of it.
+                .synchronous(SqliteSynchronous::Full)
+                .busy_timeout(ACQUIRE_TIMEOUT)
+        });
+    Database::connect(options).await
+}
+
+/// The right to be the only gate on a database.
+#[derive(Debug)]
+pub struct ProcessLock {
+    _file: File,
+}

@@ -1,0 +1,150 @@
+//! The webhook inbox: what was delivered, what it came to, and what waits for its call.
+
+use chrono::{DateTime, Utc};
+use entity::webhook_inbox::{ActiveModel, Column, Entity, Model};
+use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, TryInsertResult};
+
+use super::connection::Store;
+use super::port::StoreError;
+use crate::domain::call::{Reference, ReferenceKind, References};
+use crate::domain::ids::CallId;
+use crate::domain::notice::Notice;
+
+/// Whether a webhook still waits for its call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeliveryState {
+    /// It has had its effect, or has none.
+    Settled,
+    /// Its call is not known yet.
+    Parked,
+}
+
+impl DeliveryState {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Settled => "settled",
+            Self::Parked => "parked",
+        }
+    }
+}
+
+/// One delivery of a webhook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// SHA-256 of the raw body, in hex.
+    pub body_hash: String,
+    /// The provider's word for it.
+    pub event_type: String,
+    /// What it says.
+    pub notice: Notice,
+    /// Whether it waits.
+    pub state: DeliveryState,
+    /// What it came to.
+    pub outcome: &'static str,
+    /// The call it was about.
+    pub call_id: Option<CallId>,
+    /// When it came.
+    pub received_at: DateTime<Utc>,
+}
+
+/// A webhook that waits for its call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParkedNotice {
+    /// Its number in the inbox.
+    pub id: i64,
+    /// What it says.
+    pub notice: Notice,
+    /// When it came.
+    pub received_at: DateTime<Utc>,
+}
+
+impl TryFrom<Model> for ParkedNotice {
+    type Error = StoreError;
+
+    fn try_from(row: Model) -> Result<Self, StoreError> {
+        let notice = serde_json::from_value(row.notice)
+            .map_err(|error| StoreError(format!("inbox row {} cannot be read: {error}", row.id)))?;
+        Ok(Self { id: row.id, notice, received_at: row.received_at })
+    }
+}
+
+/// Files a delivery; false where the same body was filed before.
+pub(super) async fn file(db: &impl ConnectionTrait, delivery: &Delivery) -> Result<bool, DbErr> {
+    let settled = delivery.state == DeliveryState::Settled;
+    let row = ActiveModel {
+        body_hash: Set(delivery.body_hash.clone()),
+        event_type: Set(delivery.event_type.clone()),
+        state: Set(delivery.state.as_str().to_owned()),
+        outcome: Set(delivery.outcome.to_owned()),
+        call_id: Set(delivery.call_id.map(|id| id.to_string())),
+        conversation_id: Set(delivery.notice.conversation().map(str::to_owned)),
+        call_sid: Set(delivery.notice.call_sid().map(str::to_owned)),
+        agent_id: Set(delivery.notice.agent_id.as_ref().map(|id| id.as_str().to_owned())),
+        notice: Set(serde_json::to_value(&delivery.notice).expect("a notice is a map with text keys")),
+        received_at: Set(delivery.received_at),
+        settled_at: Set(settled.then_some(delivery.received_at)),
+        ..Default::default()
+    };
+    let once = OnConflict::column(Column::BodyHash).do_nothing().to_owned();
+    let inserted = Entity::insert(row).on_conflict(once).try_insert().exec_without_returning(db).await?;
+    Ok(matches!(inserted, TryInsertResult::Inserted(rows) if rows > 0))
+}
+
+/// The webhooks that wait for one of these references.
+pub(super) async fn parked_for(db: &impl ConnectionTrait, references: &References) -> Result<Vec<Model>, DbErr> {
+    let mut any = Condition::any();
+    for Reference { kind, value } in references.iter() {
+        any = match kind {
+            ReferenceKind::ConversationId => any.add(Column::ConversationId.eq(value)),
+            ReferenceKind::CallSid => any.add(Column::CallSid.eq(value)),
+            ReferenceKind::SipCallId => any,
+        };
+    }
+    if any.is_empty() {
+        return Ok(Vec::new());
+    }
+    Entity::find().filter(Column::State.eq("parked")).filter(any).order_by_asc(Column::Id).all(db).await
+}
+
+/// Marks parked webhooks as settled.
+pub(super) async fn settle(
+    db: &impl ConnectionTrait,
+    ids: &[i64],
+    outcome: &str,
+    call_id: Option<CallId>,
+) -> Result<(), DbErr> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    Entity::update_many()
+        .col_expr(Column::State, Expr::value("settled"))
+        .col_expr(Column::Outcome, Expr::value(outcome))
+        .col_expr(Column::CallId, Expr::value(call_id.map(|id| id.to_string())))
+        .col_expr(Column::SettledAt, Expr::value(Some(crate::sources::now())))
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .filter(Column::State.eq("parked"))
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
+impl Store {
+    /// Whether a webhook with this body was filed before.
+    pub async fn was_delivered(&self, body_hash: &str) -> Result<bool, StoreError> {
+        Ok(Entity::find().filter(Column::BodyHash.eq(body_hash)).one(self.reader()).await?.is_some())
+    }
+
+    /// Every webhook that waits for its call, oldest first.
+    pub async fn parked(&self) -> Result<Vec<ParkedNotice>, StoreError> {
+        let rows =
+            Entity::find().filter(Column::State.eq("parked")).order_by_asc(Column::Id).all(self.reader()).await?;
+        rows.into_iter().map(ParkedNotice::try_from).collect()
+    }
+
+    /// The webhooks that wait for one of these references.
+    pub async fn parked_for(&self, references: &References) -> Result<Vec<ParkedNotice>, StoreError> {
+        parked_for(self.reader(), references).await?.into_iter().map(ParkedNotice::try_from).collect()
+    }
+}

@@ -1,0 +1,31 @@
+//! Where calls are kept: events, sessions, references, inbox, directory.
+//!
+//! [`EventStore`] is the port through which events are written; everything else here is its SeaORM adapter
+//! and the queries of listings and answers. Other floors see no entity and no SQL.
+
+mod bulletin;
+mod codec;
+mod commit;
+mod connection;
+mod directory;
+mod epoch;
+mod events;
+mod inbox;
+mod keys;
+mod pools;
+mod port;
+mod row;
+mod runs;
+mod sessions;
+
+pub use bulletin::Bulletin;
+pub use codec::{CodecError, SCHEMA_VERSION, decode, encode};
+pub use connection::{ProcessLock, Store};
+pub use directory::{Agent, PhoneNumber};
+pub use epoch::{Epoch, EpochState};
+pub use events::{FeedItem, RecordedEvent, Stream};
+pub use inbox::{Delivery, DeliveryState, ParkedNotice};
+pub use keys::{ApiKey, Scope};
+pub use port::{Append, CommitError, Conflict, EventStore, Sequence, StoreError, Trace, Write, Written};
+pub use runs::Run;
+pub use sessions::{Page, PageRequest, Session, SessionFilter};

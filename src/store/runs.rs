@@ -1,0 +1,61 @@
+//! The sweeps that were run, with what each found.
+
+use chrono::{DateTime, Utc};
+use entity::reconciliation_run::{ActiveModel, Column, Entity};
+use sea_orm::ActiveValue::Set;
+use sea_orm::{EntityTrait, QueryOrder, QuerySelect};
+use serde_json::Value;
+
+use super::connection::Store;
+use super::port::StoreError;
+use crate::sources;
+
+/// One sweep.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// `full` or `ledger`.
+    pub scope: String,
+    /// `start`, `interval`, `demand` or `request`.
+    pub trigger: String,
+    /// The replica that swept.
+    pub node: String,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// When it was done.
+    pub finished_at: DateTime<Utc>,
+    /// What it found and did.
+    pub report: Value,
+}
+
+impl Store {
+    /// Keeps a sweep's report.
+    pub async fn record_run(&self, run: &Run) -> Result<(), StoreError> {
+        let row = ActiveModel {
+            id: Set(sources::new_uuid().to_string()),
+            scope: Set(run.scope.clone()),
+            trigger: Set(run.trigger.clone()),
+            node: Set(run.node.clone()),
+            started_at: Set(run.started_at),
+            finished_at: Set(run.finished_at),
+            report: Set(run.report.clone()),
+        };
+        Entity::insert(row).exec_without_returning(self.writer()).await?;
+        Ok(())
+    }
+
+    /// The latest `limit` sweeps, newest first.
+    pub async fn runs(&self, limit: u64) -> Result<Vec<Run>, StoreError> {
+        let rows = Entity::find().order_by_desc(Column::StartedAt).limit(limit).all(self.reader()).await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| Run {
+                scope: row.scope,
+                trigger: row.trigger,
+                node: row.node,
+                started_at: row.started_at,
+                finished_at: row.finished_at,
+                report: row.report,
+            })
+            .collect())
+    }
+}

@@ -1,0 +1,187 @@
+//! The session table, read: one call, listings, who holds a slot.
+
+use chrono::{DateTime, Utc};
+use entity::active_call_session::{Column, Entity, Model};
+use entity::call_reference;
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+
+use super::connection::Store;
+use super::port::{Sequence, StoreError};
+use super::row::{PROVIDER, record_of};
+use crate::domain::admission::Holder;
+use crate::domain::call::{Record, References, Slot, SlotState, Status};
+use crate::domain::ids::{BusinessId, CallId};
+
+/// One row of the session table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// The call.
+    pub call_id: CallId,
+    /// What it is.
+    pub record: Record,
+    /// The sequence of its latest event.
+    pub sequence: Sequence,
+    /// When its latest event was stored.
+    pub updated_at: DateTime<Utc>,
+}
+
+impl Session {
+    /// What it has in the ledger, as a holder.
+    pub fn holder(&self) -> Option<Holder> {
+        let slot = match self.record.slot {
+            SlotState::Held => Slot::Held,
+            SlotState::Overflow => Slot::Overflow,
+            SlotState::None | SlotState::Released => return None,
+        };
+        let profile = self.record.profile.as_ref()?;
+        Some(Holder {
+            call_id: self.call_id,
+            business_id: profile.business_id.clone(),
+            plan: profile.plan.clone(),
+            slot,
+        })
+    }
+}
+
+impl TryFrom<Model> for Session {
+    type Error = StoreError;
+
+    fn try_from(row: Model) -> Result<Self, StoreError> {
+        let (call_id, record, sequence) = record_of(&row)?;
+        Ok(Self { call_id, record, sequence, updated_at: row.updated_at })
+    }
+}
+
+/// Which calls to list.
+#[derive(Clone, Debug, Default)]
+pub struct SessionFilter {
+    /// In one of these states; empty: any.
+    pub statuses: Vec<Status>,
+    /// Of this business.
+    pub business_id: Option<BusinessId>,
+    /// With this conversation.
+    pub provider_call_id: Option<String>,
+    /// Announced at or after.
+    pub from: Option<DateTime<Utc>>,
+    /// Announced before.
+    pub to: Option<DateTime<Utc>>,
+}
+
+/// Where a page begins, and how long it is.
+#[derive(Clone, Debug)]
+pub struct PageRequest {
+    /// The last row of the page before.
+    pub after: Option<(DateTime<Utc>, CallId)>,
+    /// Rows at most.
+    pub limit: u64,
+}
+
+/// One page, newest first.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// The calls.
+    pub sessions: Vec<Session>,
+    /// Where the next page begins; none at the end.
+    pub next: Option<(DateTime<Utc>, CallId)>,
+}
+
+impl Store {
+    /// The session of a call.
+    pub async fn session(&self, call_id: CallId) -> Result<Option<Session>, StoreError> {
+        Entity::find_by_id(call_id.to_string()).one(self.reader()).await?.map(Session::try_from).transpose()
+    }
+
+    /// The sessions of several calls, in no order.
+    pub async fn sessions_of(&self, call_ids: &[CallId]) -> Result<Vec<Session>, StoreError> {
+        let ids = call_ids.iter().map(CallId::to_string);
+        let rows = Entity::find().filter(Column::CallId.is_in(ids)).all(self.reader()).await?;
+        rows.into_iter().map(Session::try_from).collect()
+    }
+
+    /// The call that has one of these names at the provider.
+    pub async fn call_of(&self, references: &References) -> Result<Option<CallId>, StoreError> {
+        for reference in references.iter() {
+            let key = (PROVIDER.to_owned(), reference.kind.as_str().to_owned(), reference.value.clone());
+            if let Some(row) = call_reference::Entity::find_by_id(key).one(self.reader()).await? {
+                return row.call_id.parse().map(Some).map_err(|error| StoreError(format!("{}: {error}", row.call_id)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Every call that takes a place at the provider, or may; oldest first.
+    pub async fn live_sessions(&self) -> Result<Vec<Session>, StoreError> {
+        let taken = [SlotState::Held.as_str(), SlotState::Overflow.as_str()];
+        let rows =
+            Entity::find().filter(Column::Slot.is_in(taken)).order_by_asc(Column::CreatedAt).all(self.reader()).await?;
+        rows.into_iter().map(Session::try_from).collect()
+    }
+
+    /// One page of the calls that match, newest first. Abandoned admissions never were, and are not listed.
+    pub async fn list_sessions(&self, filter: &SessionFilter, page: &PageRequest) -> Result<Page, StoreError> {
+        let mut query = Entity::find().filter(Column::Slot.ne(SlotState::None.as_str()));
+        if !filter.statuses.is_empty() {
+            query = query.filter(Column::Status.is_in(filter.statuses.iter().map(|status| status.as_str())));
+        }
+        if let Some(business) = &filter.business_id {
+            query = query.filter(Column::BusinessId.eq(business.as_str()));
+        }
+        if let Some(conversation) = &filter.provider_call_id {
+            query = query.filter(Column::ProviderCallId.eq(conversation));
+        }
+        if let Some(from) = filter.from {
+            query = query.filter(Column::CreatedAt.gte(from));
+        }
+        if let Some(to) = filter.to {
+            query = query.filter(Column::CreatedAt.lt(to));
+        }
+        if let Some((at, call_id)) = page.after {
+            let same_moment =
+                Condition::all().add(Column::CreatedAt.eq(at)).add(Column::CallId.lt(call_id.to_string()));
+            query = query.filter(Condition::any().add(Column::CreatedAt.lt(at)).add(same_moment));
+        }
+        let rows = query
+            .order_by_desc(Column::CreatedAt)
+            .order_by_desc(Column::CallId)
+            .limit(page.limit + 1)
+            .all(self.reader())
+            .await?;
+        let mut sessions = rows.into_iter().map(Session::try_from).collect::<Result<Vec<_>, _>>()?;
+        let wanted = usize::try_from(page.limit).unwrap_or(usize::MAX);
+        let more = sessions.len() > wanted;
+        sessions.truncate(wanted);
+        let next = sessions.last().filter(|_| more).map(|last| (last.record.announced_at, last.call_id));
+        Ok(Page { sessions, next })
+    }
+
+    /// How many calls are live, by state.
+    pub async fn count_live_by_status(&self) -> Result<Vec<(Status, u64)>, StoreError> {
+        let taken = [SlotState::Held.as_str(), SlotState::Overflow.as_str()];
+        let rows: Vec<(String, i64)> = Entity::find()
+            .select_only()
+            .column(Column::Status)
+            .column_as(Column::CallId.count(), "calls")
+            .filter(Column::Slot.is_in(taken))
+            .group_by(Column::Status)
+            .into_tuple()
+            .all(self.reader())
+            .await?;
+        rows.into_iter()
+            .map(|(status, calls)| Ok((status.parse().map_err(StoreError)?, u64::try_from(calls).unwrap_or(0))))
+            .collect()
+    }
+
+    /// How many live calls a business has.
+    pub async fn count_live_of(&self, business: &BusinessId) -> Result<u64, StoreError> {
+        let taken = [SlotState::Held.as_str(), SlotState::Overflow.as_str()];
+        let count: Option<i64> = Entity::find()
+            .select_only()
+            .column_as(Column::CallId.count(), "calls")
+            .filter(Column::Slot.is_in(taken))
+            .filter(Column::BusinessId.eq(business.as_str()))
+            .into_tuple()
+            .one(self.reader())
+            .await?;
+        Ok(u64::try_from(count.unwrap_or(0)).unwrap_or(0))
+    }
+}

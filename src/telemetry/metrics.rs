@@ -1,0 +1,430 @@
+//! Every metric of callgate, declared once: name, type and help text.
+//! Counters count what this replica did; gauges of slots show the pool, to be aggregated with `max`.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use prometheus_client::{
+    encoding::text,
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::Gauge,
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::{Metric, Registry, Unit},
+};
+
+use super::labels::{
+    Actor, Admission, HangUp, Http, Mode, Operation, OperationOutcome, Plan, Reason, Rejection, State, Sweep,
+    SweepOutcome, Version, Webhook,
+};
+
+/// The media type of [`Metrics::encode`].
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The modes that `callgate_ledger_mode` knows.
+const LEDGER_MODES: [&str; 4] = ["memory", "redis", "database", "recovering"];
+
+/// Methods that are named as they are; others, which a stranger may invent, are `OTHER`.
+const HTTP_METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
+/// From a millisecond to the longest placement, in seconds.
+const SECONDS: [f64; 14] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 60.0];
+
+fn seconds() -> Histogram {
+    Histogram::new(SECONDS)
+}
+
+fn batch_sizes() -> Histogram {
+    Histogram::new(exponential_buckets(1.0, 2.0, 10))
+}
+
+/// Declares the metrics: the doc comment of each is its help text, the name is the one in the exposition.
+macro_rules! metrics {
+    ($(
+        #[doc = $help:literal]
+        $visibility:vis $field:ident: $metric:ty = $name:literal $(from $make:expr)?;
+    )+) => {
+        /// The metrics of one process and the registry that exposes them.
+        ///
+        /// Metrics without labels are fields; those with labels have a method, which takes the
+        /// values of the labels in the order of the declaration.
+        #[derive(Debug)]
+        pub struct Metrics {
+            registry: Registry,
+            tally: Mutex<RejectionTally>,
+            $(
+                #[doc = $help]
+                #[doc = concat!("\n\n`", $name, "`")]
+                $visibility $field: $metric,
+            )+
+        }
+
+        impl Metrics {
+            fn registered() -> Self {
+                let mut registry = Registry::default();
+                $(
+                    let $field: $metric = metrics!(@make $($make)?);
+                    register(&mut registry, $name, $help, $field.clone());
+                )+
+                Self { registry, tally: Mutex::default(), $($field,)+ }
+            }
+        }
+    };
+    (@make) => { Default::default() };
+    (@make $make:expr) => { $make };
+}
+
+metrics! {
+    /// Slots held in the pool, without overflow
+    pub platform_global_active_calls: Gauge = "platform_global_active_calls";
+    /// Calls that were refused
+    concurrent_rejected: Family<Rejection, Counter> = "concurrent_rejected_total";
+    /// Placements that ElevenLabs refused with 429
+    pub elevenlabs_429: Counter = "elevenlabs_429_total";
+
+    /// Calls that were admitted
+    admissions: Family<Admission, Counter> = "callgate_admissions_total";
+    /// Calls that are not over, by state
+    calls: Family<State, Gauge> = "callgate_calls";
+    /// Slots held in the pool by plan
+    slots_held: Family<Plan, Gauge> = "callgate_slots_held";
+    /// Slots that a plan has reserved
+    slots_reserved: Family<Plan, Gauge> = "callgate_slots_reserved";
+    /// Cap of the pool
+    pub slots_cap: Gauge = "callgate_slots_cap";
+    /// Calls that are live without a slot
+    pub slots_overflow: Gauge = "callgate_slots_overflow";
+
+    /// 1 for the mode in which the slot ledger works
+    ledger_mode: Family<Mode, Gauge> = "callgate_ledger_mode";
+    /// Epoch of the slot ledger, higher after each rebuild
+    pub ledger_epoch: Gauge = "callgate_ledger_epoch";
+    /// Slots by which the ledger and the session table differed at the last sweep
+    pub ledger_drift: Gauge = "callgate_ledger_drift";
+
+    /// Requests to the provider
+    provider_requests: Family<OperationOutcome, Counter> = "callgate_provider_requests_total";
+    /// Time until the provider answered
+    provider_request_duration: Family<Operation, Histogram> = "callgate_provider_request_duration_seconds" from Family::new_with_constructor(seconds);
+    /// Webhooks received
+    webhooks: Family<Webhook, Counter> = "callgate_webhooks_total";
+    /// Attempts to hang up
+    hangups: Family<HangUp, Counter> = "callgate_hangups_total";
+
+    /// Appends in one commit
+    pub commit_batch_size: Histogram = "callgate_commit_batch_size" from batch_sizes();
+    /// Time that a commit took
+    pub commit_duration: Histogram = "callgate_commit_duration_seconds" from seconds();
+    /// Commits that failed
+    pub commit_failures: Counter = "callgate_commit_failures_total";
+
+    /// Sweeps that ran
+    sweeps: Family<SweepOutcome, Counter> = "callgate_sweeps_total";
+    /// Time that a sweep took
+    sweep_duration: Family<Sweep, Histogram> = "callgate_sweep_duration_seconds" from Family::new_with_constructor(seconds);
+    /// Corrections that sweeps made
+    sweep_corrections: Family<Reason, Counter> = "callgate_sweep_corrections_total";
+
+    /// Actors restarted after a crash
+    actor_restarts: Family<Actor, Counter> = "callgate_actor_restarts_total";
+    /// Session actors in memory
+    pub sessions_live: Gauge = "callgate_sessions_live";
+
+    /// Requests at work
+    pub in_flight_requests: Gauge = "callgate_in_flight_requests";
+    /// Requests refused because too many were at work
+    pub overloaded: Counter = "callgate_overloaded_total";
+    /// Time until a request was answered
+    http_request_duration: Family<Http, Histogram> = "callgate_http_request_duration_seconds" from Family::new_with_constructor(seconds);
+
+    /// 1, labelled with the version of callgate
+    build_info: Family<Version, Gauge> = "callgate_build_info";
+}
+
+/// Registers a metric under the name that it has in the exposition.
+///
+/// The registry appends what `OpenMetrics` derives (`_total` of counters, the unit), so it is taken off here.
+fn register(registry: &mut Registry, name: &str, help: &str, metric: impl Metric) {
+    // The registry ends the help text with a full stop.
+    let help = help.trim();
+    let name = name.strip_suffix("_total").unwrap_or(name);
+    match name.strip_suffix("_seconds") {
+        Some(name) => registry.register_with_unit(name, help, Unit::Seconds, metric),
+        None => registry.register(name, help, metric),
+    }
+}
+
+/// What this process has refused, as `GET /api/concurrent-metrics` shows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RejectionTally {
+    /// All of them.
+    pub total: u64,
+    /// How many for each reason.
+    pub by_reason: BTreeMap<String, u64>,
+    /// How many for each plan.
+    pub by_plan: BTreeMap<String, u64>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// Declares every metric; what has no labels reads 0, and the ledger is recovering.
+    pub fn new() -> Self {
+        let metrics = Self::registered();
+        metrics.set_ledger_mode("recovering");
+        metrics.build_info.get_or_create_owned(&Version::new(env!("CARGO_PKG_VERSION"))).set(1);
+        metrics
+    }
+
+    /// All metrics as `OpenMetrics` text, to be served as [`CONTENT_TYPE`].
+    pub fn encode(&self) -> String {
+        let mut exposition = String::new();
+        text::encode(&mut exposition, &self.registry).expect("writing to a String does not fail");
+        exposition
+    }
+
+    /// A call was refused. Both values must come from closed sets.
+    pub fn record_rejection(&self, reason: &str, plan: &str) {
+        self.concurrent_rejected.get_or_create_owned(&Rejection::new(reason, plan)).inc();
+        let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
+        tally.total += 1;
+        *tally.by_reason.entry(reason.to_owned()).or_default() += 1;
+        *tally.by_plan.entry(plan.to_owned()).or_default() += 1;
+    }
+
+    /// What was refused so far.
+    pub fn rejections(&self) -> RejectionTally {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A call was admitted.
+    pub fn record_admission(&self, plan: &str, direction: &str) {
+        self.admissions.get_or_create_owned(&Admission::new(plan, direction)).inc();
+    }
+
+    /// So many calls are in this state now.
+    pub fn set_calls(&self, state: &str, calls: impl Into<i64>) {
+        self.calls.get_or_create_owned(&State::new(state)).set(calls.into());
+    }
+
+    /// So many slots are held by this plan now.
+    pub fn set_slots_held(&self, plan: &str, slots: impl Into<i64>) {
+        self.slots_held.get_or_create_owned(&Plan::new(plan)).set(slots.into());
+    }
+
+    /// So many slots are reserved for this plan now.
+    pub fn set_slots_reserved(&self, plan: &str, slots: impl Into<i64>) {
+        self.slots_reserved.get_or_create_owned(&Plan::new(plan)).set(slots.into());
+    }
+
+    /// The slot ledger works in this mode now: memory, redis, database or recovering.
+    pub fn set_ledger_mode(&self, current: &str) {
+        debug_assert!(LEDGER_MODES.contains(&current), "ledger mode {current}");
+        for mode in LEDGER_MODES {
+            self.ledger_mode.get_or_create_owned(&Mode::new(mode)).set(i64::from(mode == current));
+        }
+    }
+
+    /// The provider was asked, and answered (or not) after so long.
+    pub fn record_provider_request(&self, operation: &str, outcome: &str, duration: Duration) {
+        self.provider_requests.get_or_create_owned(&OperationOutcome::new(operation, outcome)).inc();
+        self.provider_request_duration.get_or_create_owned(&Operation::new(operation)).observe(duration.as_secs_f64());
+    }
+
+    /// A webhook was received. Types that callgate does not know must share one value.
+    pub fn record_webhook(&self, r#type: &str, outcome: &str) {
+        self.webhooks.get_or_create_owned(&Webhook::new(r#type, outcome)).inc();
+    }
+
+    /// A way to hang up was tried.
+    pub fn record_hangup(&self, way: &str, outcome: &str) {
+        self.hangups.get_or_create_owned(&HangUp::new(way, outcome)).inc();
+    }
+
+    /// So many appends were committed together, in so long.
+    pub fn record_commit(&self, batch_size: u32, duration: Duration) {
+        self.commit_batch_size.observe(f64::from(batch_size));
+        self.commit_duration.observe(duration.as_secs_f64());
+    }
+
+    /// A sweep ran for so long.
+    pub fn record_sweep(&self, kind: &str, outcome: &str, duration: Duration) {
+        self.sweeps.get_or_create_owned(&SweepOutcome::new(kind, outcome)).inc();
+        self.sweep_duration.get_or_create_owned(&Sweep::new(kind)).observe(duration.as_secs_f64());
+    }
+
+    /// A sweep made a correction.
+    pub fn record_correction(&self, reason: &str) {
+        self.sweep_corrections.get_or_create_owned(&Reason::new(reason)).inc();
+    }
+
+    /// An actor was restarted after a crash.
+    pub fn record_actor_restart(&self, actor: &str) {
+        self.actor_restarts.get_or_create_owned(&Actor::new(actor)).inc();
+    }
+
+    /// A request was answered. `route` is the pattern that matched, never the path.
+    pub fn record_http_request(&self, method: &str, route: &str, status: u16, duration: Duration) {
+        let method = if HTTP_METHODS.contains(&method) { method } else { "OTHER" };
+        self.http_request_duration
+            .get_or_create_owned(&Http::new(method, route, &status.to_string()))
+            .observe(duration.as_secs_f64());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn given_nothing_happened_when_encoded_then_metrics_without_labels_read_zero() {
+        let text = Metrics::new().encode();
+
+        for line in [
+            "platform_global_active_calls 0",
+            "elevenlabs_429_total 0",
+            "callgate_slots_cap 0",
+            "callgate_slots_overflow 0",
+            "callgate_ledger_epoch 0",
+            "callgate_ledger_drift 0",
+            "callgate_commit_failures_total 0",
+            "callgate_overloaded_total 0",
+            "callgate_sessions_live 0",
+            "callgate_in_flight_requests 0",
+            "callgate_commit_batch_size_count 0",
+            "callgate_commit_duration_seconds_count 0",
+            r#"callgate_ledger_mode{mode="recovering"} 1"#,
+            r#"callgate_ledger_mode{mode="memory"} 0"#,
+            concat!(r#"callgate_build_info{version=""#, env!("CARGO_PKG_VERSION"), r#""} 1"#),
+        ] {
+            assert_has_line(&text, line);
+        }
+    }
+
+    #[test]
+    fn given_each_metric_was_used_when_encoded_then_names_and_labels_are_those_of_the_documentation() {
+        let text = used().encode();
+
+        for line in [
+            "# HELP platform_global_active_calls Slots held in the pool, without overflow.",
+            "# TYPE platform_global_active_calls gauge",
+            "platform_global_active_calls 3",
+            "# TYPE concurrent_rejected counter",
+            r#"concurrent_rejected_total{reason="BUSINESS_LIMIT",plan="PRO"} 2"#,
+            r#"concurrent_rejected_total{reason="capacity_inbound",plan="inbound"} 1"#,
+            "elevenlabs_429_total 1",
+            r#"callgate_admissions_total{plan="PRO",direction="outbound"} 1"#,
+            r#"callgate_calls{state="active"} 2"#,
+            r#"callgate_slots_held{plan="PRO"} 2"#,
+            r#"callgate_slots_reserved{plan="PRO"} 1"#,
+            r#"callgate_ledger_mode{mode="redis"} 1"#,
+            r#"callgate_ledger_mode{mode="recovering"} 0"#,
+            r#"callgate_provider_requests_total{operation="place",outcome="ok"} 1"#,
+            "# UNIT callgate_provider_request_duration_seconds seconds",
+            r#"callgate_provider_request_duration_seconds_bucket{le="0.25",operation="place"} 1"#,
+            r#"callgate_provider_request_duration_seconds_bucket{le="0.1",operation="place"} 0"#,
+            r#"callgate_webhooks_total{type="post_call_transcription",outcome="ended"} 1"#,
+            r#"callgate_hangups_total{way="monitor",outcome="confirmed"} 1"#,
+            "callgate_commit_batch_size_sum 3.0",
+            "callgate_commit_duration_seconds_count 1",
+            r#"callgate_sweeps_total{kind="full",outcome="ok"} 1"#,
+            r#"callgate_sweep_duration_seconds_count{kind="full"} 1"#,
+            r#"callgate_sweep_corrections_total{reason="provider_ended"} 1"#,
+            r#"callgate_actor_restarts_total{actor="capacity"} 1"#,
+            r#"callgate_http_request_duration_seconds_count{method="POST",route="/api/calls",status="201"} 1"#,
+            r#"callgate_http_request_duration_seconds_count{method="OTHER",route="/api/calls",status="405"} 1"#,
+        ] {
+            assert_has_line(&text, line);
+        }
+        assert!(text.ends_with("# EOF\n"));
+    }
+
+    #[test]
+    fn every_family_is_described_once_and_every_name_is_ours() {
+        let text = used().encode();
+        let kept = ["platform_global_active_calls", "concurrent_rejected", "elevenlabs_429"];
+
+        let helped: Vec<_> = second_words(&text, "# HELP ").collect();
+        let typed: Vec<_> = second_words(&text, "# TYPE ").collect();
+        assert_eq!(helped, typed);
+        assert_eq!(helped.iter().collect::<BTreeSet<_>>().len(), helped.len());
+        for name in &helped {
+            assert!(kept.contains(name) || name.starts_with("callgate_"), "{name}");
+            assert!(!name.ends_with("_total"), "{name}");
+        }
+        for line in text.lines().filter(|line| line.starts_with("# HELP ")) {
+            assert!(line.ends_with('.') && !line.ends_with(".."), "{line}");
+            assert!(!line.contains("  "), "{line}");
+        }
+        for sample in text.lines().filter(|line| !line.starts_with('#')) {
+            let owner = helped
+                .iter()
+                .find(|name| sample.starts_with(**name) && !sample[name.len()..].starts_with(char::is_alphanumeric));
+            assert!(owner.is_some(), "no family for {sample}");
+        }
+    }
+
+    #[test]
+    fn rejections_can_be_read_back() {
+        let metrics = used();
+
+        let tally = metrics.rejections();
+
+        assert_eq!(tally.total, 3);
+        assert_eq!(
+            tally.by_reason,
+            BTreeMap::from([("BUSINESS_LIMIT".to_owned(), 2), ("capacity_inbound".to_owned(), 1),])
+        );
+        assert_eq!(tally.by_plan, BTreeMap::from([("PRO".to_owned(), 2), ("inbound".to_owned(), 1)]));
+        assert_eq!(metrics.elevenlabs_429.get(), 1);
+    }
+
+    #[test]
+    fn metrics_are_shared_between_threads() {
+        fn assert_shared<T: Send + Sync>() {}
+        assert_shared::<Metrics>();
+    }
+
+    fn used() -> Metrics {
+        let metrics = Metrics::new();
+        metrics.platform_global_active_calls.set(3);
+        metrics.record_rejection("BUSINESS_LIMIT", "PRO");
+        metrics.record_rejection("BUSINESS_LIMIT", "PRO");
+        metrics.record_rejection("capacity_inbound", "inbound");
+        metrics.elevenlabs_429.inc();
+        metrics.record_admission("PRO", "outbound");
+        metrics.set_calls("active", 2);
+        metrics.set_slots_held("PRO", 2_u32);
+        metrics.set_slots_reserved("PRO", 1_u32);
+        metrics.set_ledger_mode("redis");
+        metrics.record_provider_request("place", "ok", Duration::from_millis(200));
+        metrics.record_webhook("post_call_transcription", "ended");
+        metrics.record_hangup("monitor", "confirmed");
+        metrics.record_commit(3, Duration::from_millis(4));
+        metrics.record_sweep("full", "ok", Duration::from_millis(90));
+        metrics.record_correction("provider_ended");
+        metrics.record_actor_restart("capacity");
+        metrics.record_http_request("POST", "/api/calls", 201, Duration::from_millis(5));
+        metrics.record_http_request("BREW", "/api/calls", 405, Duration::from_millis(1));
+        metrics
+    }
+
+    fn assert_has_line(text: &str, line: &str) {
+        assert!(text.lines().any(|found| found == line), "no line {line} in:\n{text}");
+    }
+
+    fn second_words<'a>(text: &'a str, prefix: &'a str) -> impl Iterator<Item = &'a str> {
+        text.lines().filter_map(move |line| line.strip_prefix(prefix)?.split(' ').next())
+    }
+}
