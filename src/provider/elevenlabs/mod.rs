@@ -1,0 +1,3 @@
+//! `ElevenLabs` Agents.
+
+pub mod wire;

@@ -1,0 +1,37 @@
+//! The simulated provider: an HTTP server on loopback that speaks the `ElevenLabs` wire format.
+//! It enforces a cap of its own and counts the live calls itself, independently of the gate: it
+//! judges whether ever more calls were live than the cap. It also misbehaves, on demand.
+//!
+//! | room | what lives there |
+//! | --- | --- |
+//! | `switchboard` | every call, every count and the behaviour: one pure state |
+//! | `call` | one call, and how the API shows it |
+//! | `behaviour` | how the provider behaves and misbehaves |
+//! | `directory` | the list of conversations: filters and pages |
+//! | `operator` | what has effects in time: calls that end, webhooks that follow |
+//! | `notice`, `courier` | what webhooks say; how they are signed and delivered |
+//! | `placement`, `conversations`, `monitor` | the provider's own routes |
+//! | `control`, `inbound`, `fields` | the routes under `/sim`, and how their bodies are read |
+//! | `refusal` | error answers |
+//! | `server` | the handle that starts and stops it all |
+
+mod behaviour;
+mod call;
+mod control;
+mod conversations;
+mod courier;
+mod directory;
+mod fields;
+mod inbound;
+mod monitor;
+mod notice;
+mod operator;
+mod placement;
+mod refusal;
+mod server;
+mod switchboard;
+
+#[cfg(test)]
+mod tests;
+
+pub use server::{Simulator, SimulatorOptions};
