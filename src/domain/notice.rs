@@ -46,9 +46,10 @@ impl Notice {
         self.references.conversation()
     }
 
-    /// The carrier's call.
-    pub fn call_sid(&self) -> Option<&str> {
-        self.references.of_kind(ReferenceKind::CallSid)
+    /// The carrier's call, of whichever kind.
+    pub fn carrier_call(&self) -> Option<&str> {
+        let of_kind = |kind| self.references.of_kind(kind);
+        of_kind(ReferenceKind::CallSid).or_else(|| of_kind(ReferenceKind::SipCallId))
     }
 
     /// One name to serialise work on this call by.

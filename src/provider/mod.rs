@@ -1,4 +1,10 @@
-//! Voice providers: those that carry the calls, and the simulated one.
+//! Voice providers: the port through which calls are placed, looked up and hung up, and who speaks it.
 
 pub mod elevenlabs;
+mod port;
 pub mod simulator;
+
+pub use port::{
+    Conversation, ConversationPage, ConversationState, DialPermit, HangUp, HangUpWay, NotDialled, Placement,
+    PlacementOutcome, ProviderError, VoiceProvider,
+};

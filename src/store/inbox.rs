@@ -80,7 +80,7 @@ pub(super) async fn file(db: &impl ConnectionTrait, delivery: &Delivery) -> Resu
         outcome: Set(delivery.outcome.to_owned()),
         call_id: Set(delivery.call_id.map(|id| id.to_string())),
         conversation_id: Set(delivery.notice.conversation().map(str::to_owned)),
-        call_sid: Set(delivery.notice.call_sid().map(str::to_owned)),
+        call_sid: Set(delivery.notice.carrier_call().map(str::to_owned)),
         agent_id: Set(delivery.notice.agent_id.as_ref().map(|id| id.as_str().to_owned())),
         notice: Set(serde_json::to_value(&delivery.notice).expect("a notice is a map with text keys")),
         received_at: Set(delivery.received_at),
@@ -98,8 +98,7 @@ pub(super) async fn parked_for(db: &impl ConnectionTrait, references: &Reference
     for Reference { kind, value } in references.iter() {
         any = match kind {
             ReferenceKind::ConversationId => any.add(Column::ConversationId.eq(value)),
-            ReferenceKind::CallSid => any.add(Column::CallSid.eq(value)),
-            ReferenceKind::SipCallId => any,
+            ReferenceKind::CallSid | ReferenceKind::SipCallId => any.add(Column::CallSid.eq(value)),
         };
     }
     if any.is_empty() {

@@ -32,11 +32,7 @@ pub struct ClientData {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,
     /// Variables of the conversation, echoed as they were given.
-    #[serde(
-        default,
-        deserialize_with = "null_as_default",
-        skip_serializing_if = "Map::is_empty"
-    )]
+    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Map::is_empty")]
     pub dynamic_variables: Map<String, Value>,
     /// Everything else, such as `conversation_config_override`.
     #[serde(flatten)]
@@ -402,11 +398,7 @@ mod tests {
 
     #[test]
     fn every_shape_of_an_error_is_read() {
-        let read = |detail: Value| {
-            serde_json::from_value::<ErrorBody>(json!({"detail": detail}))
-                .unwrap()
-                .detail
-        };
+        let read = |detail: Value| serde_json::from_value::<ErrorBody>(json!({"detail": detail})).unwrap().detail;
         assert!(
             matches!(read(json!({"code": "x", "surprise": 1})), ErrorDetail::Object(object) if object.code.as_deref() == Some("x"))
         );
@@ -419,21 +411,14 @@ mod tests {
 
     #[test]
     fn the_twilio_answer_spells_its_call_in_camel_case() {
-        let answer = TwilioOutboundResponse {
-            call_sid: Some("CA1".into()),
-            ..TwilioOutboundResponse::default()
-        };
+        let answer = TwilioOutboundResponse { call_sid: Some("CA1".into()), ..TwilioOutboundResponse::default() };
         assert_eq!(serde_json::to_value(answer).unwrap()["callSid"], "CA1");
     }
 
     #[test]
     fn the_monitor_command_names_its_type() {
-        assert_eq!(
-            serde_json::to_value(MonitorCommand::EndCall).unwrap(),
-            json!({"command_type": "end_call"})
-        );
-        let other: MonitorCommand =
-            serde_json::from_value(json!({"command_type": "enable_human_takeover"})).unwrap();
+        assert_eq!(serde_json::to_value(MonitorCommand::EndCall).unwrap(), json!({"command_type": "end_call"}));
+        let other: MonitorCommand = serde_json::from_value(json!({"command_type": "enable_human_takeover"})).unwrap();
         assert_eq!(other, MonitorCommand::Unknown);
     }
 }

@@ -128,15 +128,10 @@ impl Behaviour {
                 whole = changed(&whole, &[key, nested], value)?;
             }
         }
-        let behaviour: Self = serde_json::from_value(Value::Object(whole))
-            .map_err(|error| BadRequest::new(error.to_string()))?;
-        if behaviour
-            .talk_seconds
-            .is_some_and(|talk| !talk.is_possible())
-        {
-            return Err(BadRequest::new(
-                "talkSeconds: accepted are 0 <= min <= max, up to a day",
-            ));
+        let behaviour: Self =
+            serde_json::from_value(Value::Object(whole)).map_err(|error| BadRequest::new(error.to_string()))?;
+        if behaviour.talk_seconds.is_some_and(|talk| !talk.is_possible()) {
+            return Err(BadRequest::new("talkSeconds: accepted are 0 <= min <= max, up to a day"));
         }
         Ok(behaviour)
     }
@@ -199,20 +194,10 @@ fn take_one(left: &mut Option<u32>) -> bool {
 }
 
 /// `whole` with the value at `path` replaced, provided that it still is a behaviour.
-fn changed(
-    whole: &Map<String, Value>,
-    path: &[&String],
-    value: &Value,
-) -> Result<Map<String, Value>, BadRequest> {
-    let name = path
-        .iter()
-        .map(|key| key.as_str())
-        .collect::<Vec<_>>()
-        .join(".");
+fn changed(whole: &Map<String, Value>, path: &[&String], value: &Value) -> Result<Map<String, Value>, BadRequest> {
+    let name = path.iter().map(|key| key.as_str()).collect::<Vec<_>>().join(".");
     let mut candidate = Value::Object(whole.clone());
-    let place = path
-        .iter()
-        .try_fold(&mut candidate, |value, key| value.get_mut(key.as_str()));
+    let place = path.iter().try_fold(&mut candidate, |value, key| value.get_mut(key.as_str()));
     let Some(place) = place else {
         return Err(BadRequest::new(format!("unknown key {name}")));
     };
@@ -222,13 +207,8 @@ fn changed(
         .map_err(|error| BadRequest::new(format!("{name}: {error}")))
 }
 
-fn as_object<'value>(
-    name: &str,
-    value: &'value Value,
-) -> Result<&'value Map<String, Value>, BadRequest> {
-    value
-        .as_object()
-        .ok_or_else(|| BadRequest::new(format!("{name} is not a JSON object")))
+fn as_object<'value>(name: &str, value: &'value Value) -> Result<&'value Map<String, Value>, BadRequest> {
+    value.as_object().ok_or_else(|| BadRequest::new(format!("{name} is not a JSON object")))
 }
 
 #[cfg(test)]
@@ -243,21 +223,11 @@ mod tests {
         let after = before
             .updated(&json!({"cap": 0, "placement": "429", "webhooks": {"lose": true}, "talkSeconds": {"min": 0.5, "max": 2}}))
             .unwrap();
-        let mut expected = Behaviour {
-            cap: 0,
-            placement: PlacementFault::TooManyRequests,
-            ..before
-        };
+        let mut expected = Behaviour { cap: 0, placement: PlacementFault::TooManyRequests, ..before };
         expected.webhooks.lose = true;
         expected.talk_seconds = Some(TalkSeconds { min: 0.5, max: 2.0 });
         assert_eq!(after, expected);
-        assert_eq!(
-            after
-                .updated(&json!({"talkSeconds": null}))
-                .unwrap()
-                .talk_seconds,
-            None
-        );
+        assert_eq!(after.updated(&json!({"talkSeconds": null})).unwrap().talk_seconds, None);
     }
 
     #[test]
@@ -275,36 +245,21 @@ mod tests {
             (json!([]), "body"),
         ] {
             let error = Behaviour::faultless(5).updated(&update).unwrap_err();
-            assert!(
-                error.message().contains(key),
-                "{update}: {}",
-                error.message()
-            );
+            assert!(error.message().contains(key), "{update}: {}", error.message());
         }
     }
 
     #[test]
     fn a_limited_fault_is_used_up() {
-        let mut behaviour = Behaviour::faultless(5)
-            .updated(&json!({"placement": "500", "placementCount": 2}))
-            .unwrap();
+        let mut behaviour = Behaviour::faultless(5).updated(&json!({"placement": "500", "placementCount": 2})).unwrap();
         let faults: Vec<_> = (0..3).map(|_| behaviour.take_placement()).collect();
-        assert_eq!(
-            faults,
-            [
-                PlacementFault::InternalError,
-                PlacementFault::InternalError,
-                PlacementFault::Ok
-            ]
-        );
+        assert_eq!(faults, [PlacementFault::InternalError, PlacementFault::InternalError, PlacementFault::Ok]);
         assert_eq!(behaviour, Behaviour::faultless(5));
     }
 
     #[test]
     fn an_unlimited_fault_stays() {
-        let mut behaviour = Behaviour::faultless(5)
-            .updated(&json!({"terminate": "refuse"}))
-            .unwrap();
+        let mut behaviour = Behaviour::faultless(5).updated(&json!({"terminate": "refuse"})).unwrap();
         assert!((0..10).all(|_| behaviour.take_termination() == Termination::Refuse));
     }
 

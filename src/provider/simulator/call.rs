@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::provider::elevenlabs::wire::{
-    CallDirection, ClientData, ConversationDetails, ConversationItem, ConversationMetadata,
-    ConversationStatus, PhoneCall,
+    CallDirection, ClientData, ConversationDetails, ConversationItem, ConversationMetadata, ConversationStatus,
+    PhoneCall,
 };
 
 /// What carries a call.
@@ -93,9 +93,7 @@ impl SimulatedCall {
     pub(super) fn numbers(&self) -> (&str, &str) {
         match self.direction {
             CallDirection::Inbound => (&self.setup.external_number, &self.setup.agent_number),
-            CallDirection::Outbound | CallDirection::Unknown => {
-                (&self.setup.agent_number, &self.setup.external_number)
-            }
+            CallDirection::Outbound | CallDirection::Unknown => (&self.setup.agent_number, &self.setup.external_number),
         }
     }
 
@@ -162,16 +160,8 @@ impl SimulatedCall {
 
     fn phone_call(&self) -> PhoneCall {
         let (carrier, call_id, stream_sid) = match self.setup.trunk {
-            Trunk::Twilio => (
-                "twilio",
-                None,
-                Some(self.setup.conversation_id.replace("conv_", "MZ")),
-            ),
-            Trunk::Sip => (
-                "sip_trunking",
-                Some(self.setup.conversation_id.replace("conv_", "otb_")),
-                None,
-            ),
+            Trunk::Twilio => ("twilio", None, Some(self.setup.conversation_id.replace("conv_", "MZ"))),
+            Trunk::Sip => ("sip_trunking", Some(self.setup.conversation_id.replace("conv_", "otb_")), None),
         };
         PhoneCall {
             carrier: Some(carrier.to_owned()),
@@ -194,8 +184,7 @@ impl SimulatedCall {
     }
 
     fn termination_reason(&self) -> Option<String> {
-        self.ending
-            .map(|ending| ending.reason.termination_reason().to_owned())
+        self.ending.map(|ending| ending.reason.termination_reason().to_owned())
     }
 }
 

@@ -31,8 +31,8 @@ pub(super) async fn change_behaviour(
     operator: web::Data<Operator>,
     body: web::Bytes,
 ) -> Result<HttpResponse, BadRequest> {
-    let update: Value = serde_json::from_slice(&body)
-        .map_err(|error| BadRequest::new(format!("the body is not JSON: {error}")))?;
+    let update: Value =
+        serde_json::from_slice(&body).map_err(|error| BadRequest::new(format!("the body is not JSON: {error}")))?;
     let mut board = operator.board();
     board.behaviour = board.behaviour.updated(&update)?;
     Ok(HttpResponse::Ok().json(&board.behaviour))
@@ -66,13 +66,8 @@ pub(super) async fn hang_up(
     let mut fields = Fields::read(&body)?;
     let reason = fields.take("reason")?.unwrap_or(EndReason::Completed);
     fields.finish()?;
-    if !matches!(
-        reason,
-        EndReason::Completed | EndReason::Busy | EndReason::NoAnswer | EndReason::Failed
-    ) {
-        return Err(
-            BadRequest::new("reason: accepted are completed, busy, no-answer and failed").into(),
-        );
+    if !matches!(reason, EndReason::Completed | EndReason::Busy | EndReason::NoAnswer | EndReason::Failed) {
+        return Err(BadRequest::new("reason: accepted are completed, busy, no-answer and failed").into());
     }
     operator.hang_up(&conversation_id, reason)?;
     answer_with_record(&operator, &conversation_id)
@@ -92,13 +87,8 @@ pub(super) async fn send_webhook(
     Ok(answer)
 }
 
-fn answer_with_record(
-    operator: &Operator,
-    conversation_id: &str,
-) -> actix_web::Result<HttpResponse> {
+fn answer_with_record(operator: &Operator, conversation_id: &str) -> actix_web::Result<HttpResponse> {
     let board = operator.board();
-    let call = board
-        .call(conversation_id)
-        .ok_or(ControlRefusal::UnknownConversation)?;
+    let call = board.call(conversation_id).ok_or(ControlRefusal::UnknownConversation)?;
     Ok(HttpResponse::Ok().json(call.record()))
 }

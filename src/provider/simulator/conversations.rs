@@ -13,26 +13,18 @@ use crate::provider::elevenlabs::wire::LiveCount;
 use crate::sources;
 
 /// `GET /v1/convai/conversations`
-pub(super) async fn list(
-    operator: web::Data<Operator>,
-    parameters: web::Query<Vec<(String, String)>>,
-) -> HttpResponse {
+pub(super) async fn list(operator: web::Data<Operator>, parameters: web::Query<Vec<(String, String)>>) -> HttpResponse {
     if let Some(failure) = failure(&operator).await {
         return failure;
     }
     match ListQuery::read(parameters.into_inner()) {
         Ok(query) => HttpResponse::Ok().json(query.page(operator.board().calls(), sources::now())),
-        Err(parameter) => {
-            refusal::unprocessable("query", &parameter, "The parameter cannot be read")
-        }
+        Err(parameter) => refusal::unprocessable("query", &parameter, "The parameter cannot be read"),
     }
 }
 
 /// `GET /v1/convai/conversations/{id}`
-pub(super) async fn details(
-    operator: web::Data<Operator>,
-    conversation_id: web::Path<String>,
-) -> HttpResponse {
+pub(super) async fn details(operator: web::Data<Operator>, conversation_id: web::Path<String>) -> HttpResponse {
     if let Some(failure) = failure(&operator).await {
         return failure;
     }
@@ -43,10 +35,7 @@ pub(super) async fn details(
 }
 
 /// `DELETE /v1/convai/conversations/{id}`: a live call is hung up.
-pub(super) async fn delete(
-    operator: web::Data<Operator>,
-    conversation_id: web::Path<String>,
-) -> HttpResponse {
+pub(super) async fn delete(operator: web::Data<Operator>, conversation_id: web::Path<String>) -> HttpResponse {
     {
         let mut board = operator.board();
         if board.call(&conversation_id).is_none_or(|call| call.deleted) {
@@ -69,22 +58,16 @@ pub(super) struct LiveCountQuery {
 }
 
 /// `GET /v1/convai/analytics/live-count`
-pub(super) async fn live_count(
-    operator: web::Data<Operator>,
-    query: web::Query<LiveCountQuery>,
-) -> HttpResponse {
+pub(super) async fn live_count(operator: web::Data<Operator>, query: web::Query<LiveCountQuery>) -> HttpResponse {
     if let Some(failure) = failure(&operator).await {
         return failure;
     }
     let board = operator.board();
     let count = match &query.agent_id {
         None => u64::from(board.counts().live),
-        Some(agent_id) => board
-            .calls()
-            .iter()
-            .filter(|call| call.is_live() && call.setup.agent_id == *agent_id)
-            .map(|_| 1)
-            .sum(),
+        Some(agent_id) => {
+            board.calls().iter().filter(|call| call.is_live() && call.setup.agent_id == *agent_id).map(|_| 1).sum()
+        }
     };
     HttpResponse::Ok().json(LiveCount { count })
 }

@@ -16,12 +16,8 @@ use super::switchboard::{Epoch, Switchboard, lock};
 use crate::sources;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
-const BACK_OFF: [Duration; 4] = [
-    Duration::from_millis(200),
-    Duration::from_millis(500),
-    Duration::from_secs(1),
-    Duration::from_secs(2),
-];
+const BACK_OFF: [Duration; 4] =
+    [Duration::from_millis(200), Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
 const HELD_BACK: Duration = Duration::from_millis(200);
 
 pub(super) struct Courier {
@@ -34,17 +30,8 @@ pub(super) struct Courier {
 
 impl Courier {
     pub(super) fn new(board: Arc<Mutex<Switchboard>>, secret: Option<String>) -> Self {
-        let client = awc::Client::builder()
-            .timeout(TIMEOUT)
-            .disable_redirects()
-            .finish();
-        Self {
-            board,
-            client,
-            secret,
-            holding: Cell::new(false),
-            passed: Notify::new(),
-        }
+        let client = awc::Client::builder().timeout(TIMEOUT).disable_redirects().finish();
+        Self { board, client, secret, holding: Cell::new(false), passed: Notify::new() }
     }
 
     /// Delivers a webhook as often as the weather says, and returns when that is over.
@@ -71,10 +58,7 @@ impl Courier {
             request = request.insert_header(("X-Callgate-Secret", secret.as_str()));
         }
         match request.send_json(question).await {
-            Ok(mut answer) => Some((
-                answer.status().as_u16(),
-                answer.json().await.unwrap_or(Value::Null),
-            )),
+            Ok(mut answer) => Some((answer.status().as_u16(), answer.json().await.unwrap_or(Value::Null))),
             Err(error) => {
                 tracing::debug!(%error, "the initiation webhook gave no answer");
                 None
@@ -116,10 +100,7 @@ impl Courier {
     async fn attempt(&self, url: &str, body: &Bytes) -> bool {
         let mut request = self.client.post(url).content_type("application/json");
         if let Some(secret) = &self.secret {
-            request = request.insert_header((
-                "ElevenLabs-Signature",
-                signature(secret, sources::now(), body),
-            ));
+            request = request.insert_header(("ElevenLabs-Signature", signature(secret, sources::now(), body)));
         }
         match request.send_body(body.clone()).await {
             Ok(answer) => answer.status().is_success(),

@@ -33,8 +33,7 @@ impl Fields {
 
     /// The field `key`, which must be there.
     pub(super) fn require<T: DeserializeOwned>(&mut self, key: &str) -> Result<T, BadRequest> {
-        self.take(key)?
-            .ok_or_else(|| BadRequest::new(format!("missing key {key}")))
+        self.take(key)?.ok_or_else(|| BadRequest::new(format!("missing key {key}")))
     }
 
     /// Nothing may be left.
@@ -57,14 +56,8 @@ mod tests {
             let read = (fields.require("agentId")?, fields.take("webhook")?);
             fields.finish().map(|()| read)
         };
-        assert_eq!(
-            read(r#"{"agentId": "a", "webhook": false}"#).unwrap(),
-            ("a".to_owned(), Some(false))
-        );
-        assert_eq!(
-            read(r#"{"agentId": "a", "webhook": null}"#).unwrap().1,
-            None
-        );
+        assert_eq!(read(r#"{"agentId": "a", "webhook": false}"#).unwrap(), ("a".to_owned(), Some(false)));
+        assert_eq!(read(r#"{"agentId": "a", "webhook": null}"#).unwrap().1, None);
         for (body, key) in [
             ("", "missing key agentId"),
             (r#"{"agentId": 1}"#, "agentId:"),

@@ -28,12 +28,8 @@ impl InboundCall {
         let mut fields = Fields::read(body)?;
         let call = Self {
             agent_id: fields.require("agentId")?,
-            from: fields
-                .take("from")?
-                .unwrap_or_else(|| CALLER_NUMBER.to_owned()),
-            to: fields
-                .take("to")?
-                .unwrap_or_else(|| AGENT_NUMBER.to_owned()),
+            from: fields.take("from")?.unwrap_or_else(|| CALLER_NUMBER.to_owned()),
+            to: fields.take("to")?.unwrap_or_else(|| AGENT_NUMBER.to_owned()),
             initiation: fields.take("initiation")?.unwrap_or(false),
             webhook: fields.take("webhook")?.unwrap_or(true),
         };
@@ -43,10 +39,7 @@ impl InboundCall {
 }
 
 /// `POST /sim/inbound`
-pub(super) async fn ring_in(
-    operator: web::Data<Operator>,
-    body: web::Bytes,
-) -> actix_web::Result<HttpResponse> {
+pub(super) async fn ring_in(operator: web::Data<Operator>, body: web::Bytes) -> actix_web::Result<HttpResponse> {
     let call = InboundCall::read(&body)?;
     let (conversation_id, call_sid) = (new_conversation_id(), new_call_sid(Trunk::Twilio));
     let question = json!({
@@ -62,15 +55,8 @@ pub(super) async fn ring_in(
         external_number: call.from,
         client_data: ClientData::default(),
     };
-    operator
-        .board()
-        .ring_in(setup, sources::now())
-        .map_err(|_| ControlRefusal::AtCapacity)?;
-    let initiation = if call.initiation {
-        operator.ask_initiation(&question).await
-    } else {
-        None
-    };
+    operator.board().ring_in(setup, sources::now()).map_err(|_| ControlRefusal::AtCapacity)?;
+    let initiation = if call.initiation { operator.ask_initiation(&question).await } else { None };
     let initiation_status = initiation.map(|(status, answer)| {
         add_variables(&operator, &conversation_id, answer);
         status

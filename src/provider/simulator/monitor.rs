@@ -16,11 +16,8 @@ pub(super) async fn watch(
     operator: web::Data<Operator>,
     conversation_id: web::Path<String>,
 ) -> actix_web::Result<HttpResponse> {
-    let live = operator
-        .board()
-        .call(&conversation_id)
-        .filter(|call| !call.deleted)
-        .map(super::call::SimulatedCall::is_live);
+    let live =
+        operator.board().call(&conversation_id).filter(|call| !call.deleted).map(super::call::SimulatedCall::is_live);
     match live {
         None => return Ok(refusal::conversation_not_found(&conversation_id)),
         Some(false) => return Ok(refusal::conversation_over(&conversation_id)),
@@ -28,27 +25,15 @@ pub(super) async fn watch(
     }
     let (response, session, messages) = actix_ws::handle(&request, payload)?;
     let operator = operator.get_ref().clone();
-    rt::spawn(converse(
-        operator,
-        conversation_id.into_inner(),
-        session,
-        messages,
-    ));
+    rt::spawn(converse(operator, conversation_id.into_inner(), session, messages));
     Ok(response)
 }
 
-async fn converse(
-    operator: Operator,
-    conversation_id: String,
-    mut session: Session,
-    mut messages: MessageStream,
-) {
+async fn converse(operator: Operator, conversation_id: String, mut session: Session, mut messages: MessageStream) {
     while let Some(Ok(message)) = messages.recv().await {
         match message {
             Message::Ping(bytes) if session.pong(&bytes).await.is_err() => return,
-            Message::Text(text)
-                if matches!(serde_json::from_str(&text), Ok(MonitorCommand::EndCall)) =>
-            {
+            Message::Text(text) if matches!(serde_json::from_str(&text), Ok(MonitorCommand::EndCall)) => {
                 let reason = end_call(&operator, &conversation_id);
                 // The client may be gone already.
                 let _ = session.close(Some(reason)).await;

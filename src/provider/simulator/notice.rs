@@ -24,11 +24,7 @@ pub(super) enum Notice {
 impl Notice {
     /// The webhook that follows when a call is over.
     pub(super) fn of_end(reason: EndReason) -> Self {
-        if reason.is_failure() {
-            Self::InitiationFailure
-        } else {
-            Self::Transcription
-        }
+        if reason.is_failure() { Self::InitiationFailure } else { Self::Transcription }
     }
 
     /// The webhook's body.
@@ -36,9 +32,7 @@ impl Notice {
         match self {
             Self::Started => flat("conversation.started", call),
             Self::Ended => flat("conversation.ended", call),
-            Self::Transcription => {
-                wrapped("post_call_transcription", &json!(call.details(now)), now)
-            }
+            Self::Transcription => wrapped("post_call_transcription", &json!(call.details(now)), now),
             Self::InitiationFailure => wrapped("call_initiation_failure", &failure(call), now),
         }
     }
@@ -47,14 +41,10 @@ impl Notice {
 /// The header `ElevenLabs-Signature`: `t=SECONDS,v0=HEX`, HMAC-SHA256 over `SECONDS.BODY`.
 pub(super) fn signature(secret: &str, now: DateTime<Utc>, body: &[u8]) -> String {
     let seconds = now.timestamp();
-    let mut mac =
-        Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length");
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length");
     mac.update(format!("{seconds}.").as_bytes());
     mac.update(body);
-    format!(
-        "t={seconds},v0={}",
-        hex::encode(mac.finalize().into_bytes())
-    )
+    format!("t={seconds},v0={}", hex::encode(mac.finalize().into_bytes()))
 }
 
 fn flat(kind: &str, call: &SimulatedCall) -> Value {
@@ -110,15 +100,7 @@ mod tests {
 
     fn ended(trunk: Trunk, reason: EndReason) -> SimulatedCall {
         let mut board = Switchboard::new(1, Targets::default());
-        board
-            .dial(
-                CallSetup {
-                    trunk,
-                    ..setup("conv_1")
-                },
-                at(0),
-            )
-            .unwrap();
+        board.dial(CallSetup { trunk, ..setup("conv_1") }, at(0)).unwrap();
         board.hang_up("conv_1", reason, at(5)).unwrap();
         board.call("conv_1").unwrap().clone()
     }
@@ -126,8 +108,7 @@ mod tests {
     #[test]
     fn the_signature_is_the_hmac_of_time_and_body() {
         // printf '1800000000.{"a":1}' | openssl dgst -sha256 -hmac wsec
-        let expected =
-            "t=1800000000,v0=7f5b2e96186a2b6e2c1a2f29a1dd119b55759bada05026294efc77fef2424cb5";
+        let expected = "t=1800000000,v0=7f5b2e96186a2b6e2c1a2f29a1dd119b55759bada05026294efc77fef2424cb5";
         assert_eq!(signature("wsec", at(0), br#"{"a":1}"#), expected);
     }
 
@@ -153,21 +134,16 @@ mod tests {
         let body = Notice::of_end(EndReason::Completed).body(&call, at(6));
         assert_eq!(body["type"], "post_call_transcription");
         assert_eq!(body["event_timestamp"], at(6).timestamp());
-        assert_eq!(
-            body["data"]["metadata"]["phone_call"]["call_sid"],
-            "CA_conv_1"
-        );
+        assert_eq!(body["data"]["metadata"]["phone_call"]["call_sid"], "CA_conv_1");
     }
 
     #[test]
     fn a_failure_has_the_shape_of_its_trunk() {
-        let twilio =
-            Notice::of_end(EndReason::Busy).body(&ended(Trunk::Twilio, EndReason::Busy), at(6));
+        let twilio = Notice::of_end(EndReason::Busy).body(&ended(Trunk::Twilio, EndReason::Busy), at(6));
         assert_eq!(twilio["type"], "call_initiation_failure");
         assert_eq!(twilio["data"]["failure_reason"], "busy");
         assert_eq!(twilio["data"]["metadata"]["body"]["CallSid"], "CA_conv_1");
-        let sip = Notice::of_end(EndReason::NoAnswer)
-            .body(&ended(Trunk::Sip, EndReason::NoAnswer), at(6));
+        let sip = Notice::of_end(EndReason::NoAnswer).body(&ended(Trunk::Sip, EndReason::NoAnswer), at(6));
         assert_eq!(sip["data"]["metadata"]["body"]["sip_status_code"], 480);
     }
 }

@@ -61,13 +61,8 @@ impl Operator {
     }
 
     /// The call is over now; its webhook follows in the background.
-    pub(super) fn hang_up(
-        &self,
-        conversation_id: &str,
-        reason: EndReason,
-    ) -> Result<(), ControlRefusal> {
-        self.board()
-            .hang_up(conversation_id, reason, sources::now())?;
+    pub(super) fn hang_up(&self, conversation_id: &str, reason: EndReason) -> Result<(), ControlRefusal> {
+        self.board().hang_up(conversation_id, reason, sources::now())?;
         self.announce_later(conversation_id, Notice::of_end(reason));
         Ok(())
     }
@@ -90,9 +85,7 @@ impl Operator {
             if notice == Notice::Transcription {
                 board.finish_analysis(conversation_id);
             }
-            board
-                .call(conversation_id)
-                .map(|call| notice.body(call, sources::now()))
+            board.call(conversation_id).map(|call| notice.body(call, sources::now()))
         };
         if let Some(body) = body {
             self.courier.deliver(&body, epoch, &weather).await;

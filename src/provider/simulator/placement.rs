@@ -10,19 +10,14 @@ use super::notice::Notice;
 use super::operator::{Operator, pause};
 use super::refusal;
 use super::switchboard::Epoch;
-use crate::provider::elevenlabs::wire::{
-    OutboundCallRequest, SipOutboundResponse, TwilioOutboundResponse,
-};
+use crate::provider::elevenlabs::wire::{OutboundCallRequest, SipOutboundResponse, TwilioOutboundResponse};
 use crate::sources;
 
 /// The agents' side of every simulated call.
 pub(super) const AGENT_NUMBER: &str = "+15005550006";
 
 /// `POST /v1/convai/twilio/outbound-call`
-pub(super) async fn place_by_twilio(
-    operator: web::Data<Operator>,
-    body: web::Bytes,
-) -> HttpResponse {
+pub(super) async fn place_by_twilio(operator: web::Data<Operator>, body: web::Bytes) -> HttpResponse {
     place(&operator, Trunk::Twilio, &body).await
 }
 
@@ -33,14 +28,9 @@ pub(super) async fn place_by_sip(operator: web::Data<Operator>, body: web::Bytes
 
 /// What the client is told.
 enum Answer {
-    Placed {
-        conversation_id: String,
-        call_sid: String,
-    },
+    Placed { conversation_id: String, call_sid: String },
     SuccessFalse,
-    TooManyRequests {
-        retry_after_seconds: Option<u64>,
-    },
+    TooManyRequests { retry_after_seconds: Option<u64> },
     Unprocessable,
     InternalError,
     Silence,
@@ -54,17 +44,10 @@ async fn place(operator: &Operator, trunk: Trunk, body: &[u8]) -> HttpResponse {
     };
     let placement = Placement::new(operator.clone(), trunk, request);
     match rt::spawn(placement.run()).await {
-        Ok(Answer::Placed {
-            conversation_id,
-            call_sid,
-        }) => placed(trunk, Some(conversation_id), Some(call_sid)),
+        Ok(Answer::Placed { conversation_id, call_sid }) => placed(trunk, Some(conversation_id), Some(call_sid)),
         Ok(Answer::SuccessFalse) => placed(trunk, None, None),
-        Ok(Answer::TooManyRequests {
-            retry_after_seconds,
-        }) => refusal::concurrent_limit(retry_after_seconds),
-        Ok(Answer::Unprocessable) => {
-            refusal::unprocessable("body", "to_number", "The number cannot be dialled")
-        }
+        Ok(Answer::TooManyRequests { retry_after_seconds }) => refusal::concurrent_limit(retry_after_seconds),
+        Ok(Answer::Unprocessable) => refusal::unprocessable("body", "to_number", "The number cannot be dialled"),
         Ok(Answer::InternalError) | Err(_) => refusal::internal_error(),
         Ok(Answer::Silence) => future::pending().await,
         Ok(Answer::Reset) => connection_reset(),
@@ -88,14 +71,7 @@ impl Placement {
             let fault = board.behaviour.take_placement();
             (board.behaviour.clone(), fault, board.epoch())
         };
-        Self {
-            operator,
-            trunk,
-            request,
-            behaviour,
-            fault,
-            epoch,
-        }
+        Self { operator, trunk, request, behaviour, fault, epoch }
     }
 
     async fn run(self) -> Answer {
@@ -122,10 +98,7 @@ impl Placement {
         match self.fault {
             PlacementFault::InternalErrorAfterDial => Answer::InternalError,
             PlacementFault::ResetAfterDial => Answer::Reset,
-            _ => Answer::Placed {
-                conversation_id,
-                call_sid,
-            },
+            _ => Answer::Placed { conversation_id, call_sid },
         }
     }
 
@@ -152,28 +125,18 @@ impl Placement {
         if board.epoch() != self.epoch {
             return Some(Answer::InternalError);
         }
-        board
-            .dial(setup, sources::now())
-            .err()
-            .map(|_| self.too_many_requests())
+        board.dial(setup, sources::now()).err().map(|_| self.too_many_requests())
     }
 
     /// The webhooks that overtake the answer.
     async fn announce(&self, conversation_id: &str) {
         if self.behaviour.failure_webhook_first {
-            let ended =
-                self.operator
-                    .board()
-                    .hang_up(conversation_id, EndReason::Busy, sources::now());
+            let ended = self.operator.board().hang_up(conversation_id, EndReason::Busy, sources::now());
             if ended.is_ok() {
-                self.operator
-                    .announce(conversation_id, Notice::InitiationFailure)
-                    .await;
+                self.operator.announce(conversation_id, Notice::InitiationFailure).await;
             }
         } else if self.behaviour.webhooks.outbound_started {
-            self.operator
-                .announce(conversation_id, Notice::Started)
-                .await;
+            self.operator.announce(conversation_id, Notice::Started).await;
         }
     }
 
@@ -182,9 +145,7 @@ impl Placement {
     }
 
     fn too_many_requests(&self) -> Answer {
-        Answer::TooManyRequests {
-            retry_after_seconds: self.behaviour.retry_after_seconds,
-        }
+        Answer::TooManyRequests { retry_after_seconds: self.behaviour.retry_after_seconds }
     }
 
     fn setup(&self) -> CallSetup {
@@ -197,9 +158,7 @@ impl Placement {
             phone_number_id: Some(request.agent_phone_number_id),
             agent_number: AGENT_NUMBER.to_owned(),
             external_number: request.to_number,
-            client_data: request
-                .conversation_initiation_client_data
-                .unwrap_or_default(),
+            client_data: request.conversation_initiation_client_data.unwrap_or_default(),
         }
     }
 }
@@ -220,35 +179,20 @@ pub(super) fn new_call_sid(trunk: Trunk) -> String {
 
 fn placed(trunk: Trunk, conversation_id: Option<String>, call_sid: Option<String>) -> HttpResponse {
     let success = Some(conversation_id.is_some());
-    let message = Some(
-        if conversation_id.is_some() {
-            "Success"
-        } else {
-            "The call was not placed"
-        }
-        .to_owned(),
-    );
+    let message = Some(if conversation_id.is_some() { "Success" } else { "The call was not placed" }.to_owned());
     match trunk {
-        Trunk::Twilio => HttpResponse::Ok().json(TwilioOutboundResponse {
-            success,
-            message,
-            conversation_id,
-            call_sid,
-        }),
-        Trunk::Sip => HttpResponse::Ok().json(SipOutboundResponse {
-            success,
-            message,
-            conversation_id,
-            sip_call_id: call_sid,
-        }),
+        Trunk::Twilio => {
+            HttpResponse::Ok().json(TwilioOutboundResponse { success, message, conversation_id, call_sid })
+        }
+        Trunk::Sip => {
+            HttpResponse::Ok().json(SipOutboundResponse { success, message, conversation_id, sip_call_id: call_sid })
+        }
     }
 }
 
 /// A body that fails before its first byte: the server drops the connection without having written the head.
 fn connection_reset() -> HttpResponse {
-    let failure = std::io::Error::new(
-        std::io::ErrorKind::ConnectionReset,
-        "the simulated provider drops the connection",
-    );
+    let failure =
+        std::io::Error::new(std::io::ErrorKind::ConnectionReset, "the simulated provider drops the connection");
     HttpResponse::Ok().streaming(stream::once(future::ready(Err::<web::Bytes, _>(failure))))
 }

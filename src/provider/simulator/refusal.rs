@@ -10,37 +10,19 @@ use crate::provider::elevenlabs::wire::{ErrorBody, ErrorDetail, ErrorObject, Val
 
 /// 401: the API key is not the right one.
 pub(super) fn unauthorized() -> HttpResponse {
-    provider(
-        StatusCode::UNAUTHORIZED,
-        "authentication_error",
-        "invalid_api_key",
-        "invalid_api_key",
-        "Invalid API key",
-    )
+    provider(StatusCode::UNAUTHORIZED, "authentication_error", "invalid_api_key", "invalid_api_key", "Invalid API key")
 }
 
 /// 404: no such conversation, or no longer.
 pub(super) fn conversation_not_found(conversation_id: &str) -> HttpResponse {
     let message = format!("Conversation {conversation_id} was not found");
-    provider(
-        StatusCode::NOT_FOUND,
-        "not_found",
-        "conversation_not_found",
-        "conversation_not_found",
-        &message,
-    )
+    provider(StatusCode::NOT_FOUND, "not_found", "conversation_not_found", "conversation_not_found", &message)
 }
 
 /// 409: the call is over, there is nothing to watch.
 pub(super) fn conversation_over(conversation_id: &str) -> HttpResponse {
     let message = format!("Conversation {conversation_id} is not active");
-    provider(
-        StatusCode::CONFLICT,
-        "conflict",
-        "conversation_not_active",
-        "conversation_not_active",
-        &message,
-    )
+    provider(StatusCode::CONFLICT, "conflict", "conversation_not_active", "conversation_not_active", &message)
 }
 
 /// 422: a parameter cannot be read.
@@ -72,29 +54,11 @@ pub(super) fn concurrent_limit(retry_after_seconds: Option<u64>) -> HttpResponse
 /// 500: the provider is not well.
 pub(super) fn internal_error() -> HttpResponse {
     let message = "An internal error occurred";
-    provider(
-        StatusCode::INTERNAL_SERVER_ERROR,
-        "internal_error",
-        "internal_error",
-        "internal_error",
-        message,
-    )
+    provider(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "internal_error", "internal_error", message)
 }
 
-fn provider(
-    status: StatusCode,
-    family: &str,
-    code: &str,
-    legacy: &str,
-    message: &str,
-) -> HttpResponse {
-    with_detail(
-        &mut HttpResponse::build(status),
-        family,
-        code,
-        legacy,
-        message,
-    )
+fn provider(status: StatusCode, family: &str, code: &str, legacy: &str, message: &str) -> HttpResponse {
+    with_detail(&mut HttpResponse::build(status), family, code, legacy, message)
 }
 
 fn with_detail(

@@ -44,28 +44,12 @@ impl Simulator {
     /// of binding. The process must have a rustls crypto provider installed, although only plain
     /// HTTP is spoken: the HTTP client for the webhooks cannot be built without.
     pub fn start(options: SimulatorOptions) -> std::io::Result<Self> {
-        let SimulatorOptions {
-            bind,
-            cap,
-            webhook_url,
-            initiation_url,
-            webhook_secret,
-            api_key,
-        } = options;
-        let board = Arc::new(Mutex::new(Switchboard::new(
-            cap,
-            Targets {
-                webhook_url,
-                initiation_url,
-            },
-        )));
+        let SimulatorOptions { bind, cap, webhook_url, initiation_url, webhook_secret, api_key } = options;
+        let board = Arc::new(Mutex::new(Switchboard::new(cap, Targets { webhook_url, initiation_url })));
         let shared = Arc::clone(&board);
         let server = HttpServer::new(move || {
             App::new()
-                .app_data(web::Data::new(Operator::new(
-                    Arc::clone(&shared),
-                    webhook_secret.clone(),
-                )))
+                .app_data(web::Data::new(Operator::new(Arc::clone(&shared), webhook_secret.clone())))
                 .app_data(ApiKey(api_key.clone()))
                 .configure(routes)
         })
@@ -76,11 +60,7 @@ impl Simulator {
         let server = server.run();
         let handle = server.handle();
         rt::spawn(server);
-        Ok(Self {
-            address,
-            server: handle,
-            board,
-        })
+        Ok(Self { address, server: handle, board })
     }
 
     /// Stops at once; connections are dropped, and webhooks on their way too.
@@ -101,25 +81,13 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(
             web::scope("/v1/convai")
                 .wrap(from_fn(require_key))
-                .route(
-                    "/twilio/outbound-call",
-                    web::post().to(placement::place_by_twilio),
-                )
-                .route(
-                    "/sip-trunk/outbound-call",
-                    web::post().to(placement::place_by_sip),
-                )
+                .route("/twilio/outbound-call", web::post().to(placement::place_by_twilio))
+                .route("/sip-trunk/outbound-call", web::post().to(placement::place_by_sip))
                 .route("/conversations", web::get().to(conversations::list))
                 .route("/conversations/{id}", web::get().to(conversations::details))
-                .route(
-                    "/conversations/{id}",
-                    web::delete().to(conversations::delete),
-                )
+                .route("/conversations/{id}", web::delete().to(conversations::delete))
                 .route("/conversations/{id}/monitor", web::get().to(monitor::watch))
-                .route(
-                    "/analytics/live-count",
-                    web::get().to(conversations::live_count),
-                ),
+                .route("/analytics/live-count", web::get().to(conversations::live_count)),
         )
         .service(
             web::scope("/sim")
@@ -138,19 +106,10 @@ async fn require_key(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> actix_web::Result<ServiceResponse<impl MessageBody>> {
-    let required = request
-        .app_data::<ApiKey>()
-        .and_then(|key| key.0.as_deref());
-    let given = request
-        .headers()
-        .get("xi-api-key")
-        .and_then(|value| value.to_str().ok());
+    let required = request.app_data::<ApiKey>().and_then(|key| key.0.as_deref());
+    let given = request.headers().get("xi-api-key").and_then(|value| value.to_str().ok());
     if required.is_some() && required != given {
-        return Err(InternalError::from_response(
-            "the API key is not the right one",
-            refusal::unauthorized(),
-        )
-        .into());
+        return Err(InternalError::from_response("the API key is not the right one", refusal::unauthorized()).into());
     }
     next.call(request).await
 }

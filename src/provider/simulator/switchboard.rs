@@ -86,9 +86,7 @@ impl Switchboard {
 
     /// A call, even if the API shows it no more.
     pub(super) fn call(&self, conversation_id: &str) -> Option<&SimulatedCall> {
-        self.index
-            .get(conversation_id)
-            .map(|&position| &self.calls[position])
+        self.index.get(conversation_id).map(|&position| &self.calls[position])
     }
 
     /// Dials: from here on the call is live.
@@ -102,17 +100,8 @@ impl Switchboard {
     }
 
     /// Somebody calls: accepted beyond the cap, as far as the behaviour says.
-    pub(super) fn ring_in(
-        &mut self,
-        setup: CallSetup,
-        now: DateTime<Utc>,
-    ) -> Result<(), AtCapacity> {
-        if self.counts.live
-            >= self
-                .behaviour
-                .cap
-                .saturating_add(self.behaviour.inbound_overflow)
-        {
+    pub(super) fn ring_in(&mut self, setup: CallSetup, now: DateTime<Utc>) -> Result<(), AtCapacity> {
+        if self.counts.live >= self.behaviour.cap.saturating_add(self.behaviour.inbound_overflow) {
             return Err(AtCapacity);
         }
         self.begin(setup, CallDirection::Inbound, now);
@@ -137,18 +126,12 @@ impl Switchboard {
         reason: EndReason,
         now: DateTime<Utc>,
     ) -> Result<(), ControlRefusal> {
-        let call = self
-            .call_mut(conversation_id)
-            .ok_or(ControlRefusal::UnknownConversation)?;
+        let call = self.call_mut(conversation_id).ok_or(ControlRefusal::UnknownConversation)?;
         if !call.is_live() {
             return Err(ControlRefusal::AlreadyOver);
         }
         call.ending = Some(Ending { at: now, reason });
-        call.status = if reason.is_failure() {
-            ConversationStatus::Failed
-        } else {
-            ConversationStatus::Processing
-        };
+        call.status = if reason.is_failure() { ConversationStatus::Failed } else { ConversationStatus::Processing };
         let direction = call.direction;
         self.end(direction);
         Ok(())
@@ -175,11 +158,7 @@ impl Switchboard {
     }
 
     /// Adds variables to a conversation, such as those of the initiation webhook.
-    pub(super) fn add_variables(
-        &mut self,
-        conversation_id: &str,
-        variables: serde_json::Map<String, Value>,
-    ) {
+    pub(super) fn add_variables(&mut self, conversation_id: &str, variables: serde_json::Map<String, Value>) {
         if let Some(call) = self.call_mut(conversation_id) {
             call.setup.client_data.dynamic_variables.extend(variables);
         }
@@ -205,10 +184,7 @@ impl Switchboard {
     /// No calls, no counts, no faults; the targets stay.
     pub(super) fn reset(&mut self) {
         let next = Epoch(self.epoch.0 + 1);
-        *self = Self {
-            epoch: next,
-            ..Self::new(self.initial_cap, self.targets.clone())
-        };
+        *self = Self { epoch: next, ..Self::new(self.initial_cap, self.targets.clone()) };
     }
 
     /// `GET /sim/state`.
@@ -248,8 +224,7 @@ impl Switchboard {
             counts.live_outbound += 1;
             counts.max_live_outbound = counts.max_live_outbound.max(counts.live_outbound);
         }
-        self.index
-            .insert(setup.conversation_id.clone(), self.calls.len());
+        self.index.insert(setup.conversation_id.clone(), self.calls.len());
         self.calls.push(SimulatedCall {
             setup,
             direction,
@@ -268,9 +243,7 @@ impl Switchboard {
     }
 
     fn call_mut(&mut self, conversation_id: &str) -> Option<&mut SimulatedCall> {
-        self.index
-            .get(conversation_id)
-            .map(|&position| &mut self.calls[position])
+        self.index.get(conversation_id).map(|&position| &mut self.calls[position])
     }
 }
 
@@ -333,24 +306,12 @@ pub(super) mod tests {
         let mut board = switchboard(1);
         board.dial(setup("a"), at(0)).unwrap();
         assert_eq!(board.hang_up("a", EndReason::Completed, at(9)), Ok(()));
-        assert_eq!(
-            board.hang_up("a", EndReason::Monitor, at(10)),
-            Err(ControlRefusal::AlreadyOver)
-        );
-        assert_eq!(
-            board.hang_up("b", EndReason::Completed, at(10)),
-            Err(ControlRefusal::UnknownConversation)
-        );
+        assert_eq!(board.hang_up("a", EndReason::Monitor, at(10)), Err(ControlRefusal::AlreadyOver));
+        assert_eq!(board.hang_up("b", EndReason::Completed, at(10)), Err(ControlRefusal::UnknownConversation));
         assert_eq!(board.counts().live, 0);
         assert_eq!(board.counts().max_live, 1);
         let call = board.call("a").unwrap();
-        assert_eq!(
-            call.ending,
-            Some(Ending {
-                at: at(9),
-                reason: EndReason::Completed
-            })
-        );
+        assert_eq!(call.ending, Some(Ending { at: at(9), reason: EndReason::Completed }));
         assert_eq!(call.duration_secs(at(60)), 9);
     }
 
@@ -361,15 +322,9 @@ pub(super) mod tests {
         assert!(board.connect("a"));
         assert!(!board.connect("a"), "a talk begins once");
         board.finish_analysis("a");
-        assert_eq!(
-            board.call("a").unwrap().status,
-            ConversationStatus::InProgress
-        );
+        assert_eq!(board.call("a").unwrap().status, ConversationStatus::InProgress);
         board.hang_up("a", EndReason::Completed, at(1)).unwrap();
-        assert_eq!(
-            board.call("a").unwrap().status,
-            ConversationStatus::Processing
-        );
+        assert_eq!(board.call("a").unwrap().status, ConversationStatus::Processing);
         board.finish_analysis("a");
         assert_eq!(board.call("a").unwrap().status, ConversationStatus::Done);
         assert!(!board.connect("a"), "what is over does not begin again");
@@ -389,22 +344,12 @@ pub(super) mod tests {
         let mut board = switchboard(1);
         board.behaviour.inbound_overflow = 1;
         board.ring_in(setup("a"), at(0)).unwrap();
-        assert_eq!(
-            board.dial(setup("b"), at(0)),
-            Err(AtCapacity),
-            "an inbound call uses a line of the plan"
-        );
+        assert_eq!(board.dial(setup("b"), at(0)), Err(AtCapacity), "an inbound call uses a line of the plan");
         board.ring_in(setup("c"), at(0)).unwrap();
         assert_eq!(board.ring_in(setup("d"), at(0)), Err(AtCapacity));
         let counts = board.counts();
         assert_eq!(
-            (
-                counts.live,
-                counts.max_live,
-                counts.max_live_outbound,
-                counts.dialled,
-                counts.started
-            ),
+            (counts.live, counts.max_live, counts.max_live_outbound, counts.dialled, counts.started),
             (2, 2, 0, 0, 2)
         );
     }
@@ -420,13 +365,8 @@ pub(super) mod tests {
 
     #[test]
     fn a_reset_forgets_everything_but_the_targets_and_the_first_cap() {
-        let mut board = Switchboard::new(
-            3,
-            Targets {
-                webhook_url: Some("http://127.0.0.1/".to_owned()),
-                initiation_url: None,
-            },
-        );
+        let mut board =
+            Switchboard::new(3, Targets { webhook_url: Some("http://127.0.0.1/".to_owned()), initiation_url: None });
         board.dial(setup("a"), at(0)).unwrap();
         board.behaviour.cap = 1;
         let epoch = board.epoch();

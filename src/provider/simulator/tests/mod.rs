@@ -14,9 +14,7 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt, web};
 use serde_json::{Value, json};
 
 use super::{Simulator, SimulatorOptions};
-use crate::provider::elevenlabs::wire::{
-    ConversationPage, ErrorBody, ErrorDetail, TwilioOutboundResponse,
-};
+use crate::provider::elevenlabs::wire::{ConversationPage, ErrorBody, ErrorDetail, TwilioOutboundResponse};
 
 const SECRET: &str = "wsec_test";
 const TWILIO: &str = "/v1/convai/twilio/outbound-call";
@@ -45,13 +43,8 @@ impl Mailbox {
         let server = HttpServer::new(move || {
             let received = Arc::clone(&shared);
             App::new().default_service(web::to(move |request: HttpRequest, raw: web::Bytes| {
-                let header = |name: &str| {
-                    request
-                        .headers()
-                        .get(name)
-                        .map_or("", |value| value.to_str().unwrap())
-                        .to_owned()
-                };
+                let header =
+                    |name: &str| request.headers().get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
                 let mut received = received.lock().unwrap();
                 received.push(Received {
                     path: request.path().to_owned(),
@@ -63,8 +56,7 @@ impl Mailbox {
                 let answer = if received.len() <= refusals {
                     HttpResponse::ServiceUnavailable().finish()
                 } else {
-                    HttpResponse::Ok()
-                        .json(json!({"dynamic_variables": {"callgate_call_id": "call-7"}}))
+                    HttpResponse::Ok().json(json!({"dynamic_variables": {"callgate_call_id": "call-7"}}))
                 };
                 async move { answer }
             }))
@@ -77,11 +69,7 @@ impl Mailbox {
         let server = server.run();
         let handle = server.handle();
         rt::spawn(server);
-        Self {
-            url,
-            received,
-            server: handle,
-        }
+        Self { url, received, server: handle }
     }
 
     fn received(&self) -> Vec<Received> {
@@ -89,10 +77,7 @@ impl Mailbox {
     }
 
     fn kinds(&self) -> Vec<Value> {
-        self.received()
-            .iter()
-            .map(|received| received.body["type"].clone())
-            .collect()
+        self.received().iter().map(|received| received.body["type"].clone()).collect()
     }
 }
 
@@ -121,11 +106,7 @@ impl Stage {
             api_key: api_key.map(str::to_owned),
         })
         .unwrap();
-        Self {
-            simulator,
-            mailbox,
-            client: awc::Client::default(),
-        }
+        Self { simulator, mailbox, client: awc::Client::default() }
     }
 
     fn url(&self, path: &str) -> String {
@@ -161,20 +142,11 @@ impl Stage {
     async fn conversation_of(&self, user_id: &str) -> String {
         let (status, answer) = self.place_for(user_id).await;
         assert_eq!(status, 200, "{answer}");
-        serde_json::from_value::<TwilioOutboundResponse>(answer)
-            .unwrap()
-            .conversation_id
-            .unwrap()
+        serde_json::from_value::<TwilioOutboundResponse>(answer).unwrap().conversation_id.unwrap()
     }
 
     async fn hang_up(&self, conversation_id: &str, reason: &str) -> StatusCode {
-        self.send(
-            Method::POST,
-            &format!("/sim/calls/{conversation_id}/hangup"),
-            json!({"reason": reason}),
-        )
-        .await
-        .0
+        self.send(Method::POST, &format!("/sim/calls/{conversation_id}/hangup"), json!({"reason": reason})).await.0
     }
 
     async fn state(&self) -> Value {
@@ -184,17 +156,11 @@ impl Stage {
     async fn listed(&self, query: &str) -> Vec<String> {
         let (_, answer) = self.get(&format!("/v1/convai/conversations?{query}")).await;
         let page: ConversationPage = serde_json::from_value(answer).unwrap();
-        page.conversations
-            .into_iter()
-            .map(|item| item.conversation_id)
-            .collect()
+        page.conversations.into_iter().map(|item| item.conversation_id).collect()
     }
 
     async fn until_received(&self, count: usize) -> Vec<Received> {
-        until("the webhooks", || async {
-            self.mailbox.received().len() >= count
-        })
-        .await;
+        until("the webhooks", || async { self.mailbox.received().len() >= count }).await;
         self.mailbox.received()
     }
 

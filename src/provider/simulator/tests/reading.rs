@@ -30,10 +30,7 @@ async fn the_list_can_be_narrowed_to_live_calls_and_to_a_user() {
     assert_eq!(stage.listed(live).await, [cyd.clone(), ada]);
     assert_eq!(stage.listed(&format!("{live}&user_id=cyd")).await, [cyd]);
     assert_eq!(stage.listed("user_id=bob").await, [bob]);
-    assert_eq!(
-        stage.get("/v1/convai/conversations?page_size=101").await.0,
-        422
-    );
+    assert_eq!(stage.get("/v1/convai/conversations?page_size=101").await.0, 422);
     stage.stop().await;
 }
 
@@ -58,36 +55,18 @@ async fn delete_hangs_up_and_the_record_vanishes() {
 #[actix::test]
 async fn the_monitor_ends_the_call_once_it_no_longer_refuses() {
     let stage = Stage::start(1);
-    stage
-        .behave(json!({"terminate": "refuse", "terminateRefusals": 1}))
-        .await;
+    stage.behave(json!({"terminate": "refuse", "terminateRefusals": 1})).await;
     let conversation_id = stage.conversation_of("ada").await;
-    let url = stage.url(&format!(
-        "/v1/convai/conversations/{conversation_id}/monitor"
-    ));
+    let url = stage.url(&format!("/v1/convai/conversations/{conversation_id}/monitor"));
     let mut closes = Vec::new();
     for _ in 0..2 {
         let (_, mut socket) = stage.client.ws(&url).connect().await.unwrap();
-        socket
-            .send(ws::Message::Text(r#"{"command_type":"end_call"}"#.into()))
-            .await
-            .unwrap();
-        let Some(Ok(ws::Frame::Close(Some(reason)))) = socket.next().await else {
-            panic!("the monitor did not close")
-        };
+        socket.send(ws::Message::Text(r#"{"command_type":"end_call"}"#.into())).await.unwrap();
+        let Some(Ok(ws::Frame::Close(Some(reason)))) = socket.next().await else { panic!("the monitor did not close") };
         closes.push((reason.code, stage.state().await["live"].clone()));
     }
-    assert_eq!(
-        closes,
-        [
-            (ws::CloseCode::Error, json!(1)),
-            (ws::CloseCode::Normal, json!(0))
-        ]
-    );
-    assert!(
-        stage.client.ws(&url).connect().await.is_err(),
-        "what is over cannot be watched"
-    );
+    assert_eq!(closes, [(ws::CloseCode::Error, json!(1)), (ws::CloseCode::Normal, json!(0))]);
+    assert!(stage.client.ws(&url).connect().await.is_err(), "what is over cannot be watched");
     assert_eq!(stage.state().await["calls"][0]["endReason"], "monitor");
     stage.stop().await;
 }
@@ -97,27 +76,14 @@ async fn a_provider_that_is_not_well_cannot_be_read() {
     let stage = Stage::start(1);
     let conversation_id = stage.conversation_of("ada").await;
     let details = format!("/v1/convai/conversations/{conversation_id}");
-    let reads = [
-        "/v1/convai/conversations",
-        details.as_str(),
-        "/v1/convai/analytics/live-count",
-    ];
+    let reads = ["/v1/convai/conversations", details.as_str(), "/v1/convai/analytics/live-count"];
     stage.behave(json!({"api": "500"})).await;
     for path in reads {
         assert_eq!(stage.get(path).await.0, 500, "{path}");
     }
     stage.behave(json!({"api": "timeout"})).await;
     for path in reads {
-        assert!(
-            stage
-                .client
-                .get(stage.url(path))
-                .timeout(Duration::from_millis(50))
-                .send()
-                .await
-                .is_err(),
-            "{path}"
-        );
+        assert!(stage.client.get(stage.url(path)).timeout(Duration::from_millis(50)).send().await.is_err(), "{path}");
     }
     stage.stop().await;
 }

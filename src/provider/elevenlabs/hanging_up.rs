@@ -1,0 +1,92 @@
+//! Hanging up. No way is proof by itself: afterwards the conversation is looked up.
+//!
+//! Source: ElevenLabs "real-time monitoring" for `end_call`; that DELETE ends a live call is not documented,
+//! so it is the last way, and only for calls that never had a slot.
+
+use std::time::{Duration, Instant};
+
+use awc::http::{Method, StatusCode};
+use awc::ws::{Frame, Message};
+use futures_util::{SinkExt, StreamExt};
+
+use super::client::{ElevenLabs, segment};
+use super::wire::MonitorCommand;
+use crate::provider::{ConversationState, HangUp, HangUpWay};
+
+/// How long the monitor may take to close after `end_call`.
+const MONITOR_TIMEOUT: Duration = Duration::from_secs(3);
+/// Looks at the conversation after a way was tried, before the next way.
+const LOOKS: u32 = 4;
+/// Between two looks.
+const LOOK_PAUSE: Duration = Duration::from_millis(250);
+
+impl ElevenLabs {
+    pub(super) async fn end_conversation(&self, id: &str, ways: &[HangUpWay]) -> HangUp {
+        let mut tried = Vec::new();
+        for way in ways {
+            let asked = Instant::now();
+            let result = match way {
+                HangUpWay::Monitor => self.end_by_monitor(id).await,
+                HangUpWay::Delete => self.end_by_delete(id).await,
+            };
+            let confirmed = result.is_ok() && self.is_over(id, *way).await;
+            let outcome = match &result {
+                Ok(()) if confirmed => "confirmed",
+                Ok(()) => "unconfirmed",
+                Err(_) => "failed",
+            };
+            self.metrics.record_hangup(way.as_str(), outcome);
+            self.metrics.record_provider_request("hang_up", outcome, asked.elapsed());
+            if confirmed {
+                return HangUp::Confirmed(*way);
+            }
+            tried.push(format!("{}: {}", way.as_str(), result.err().unwrap_or_else(|| "still live".to_owned())));
+        }
+        // It may be over for reasons of its own.
+        match self.conversation(id).await {
+            Ok(Some(found)) if matches!(found.state, ConversationState::Over { .. }) => {
+                HangUp::Confirmed(HangUpWay::Monitor)
+            }
+            _ => HangUp::Unconfirmed { detail: tried.join("; ") },
+        }
+    }
+
+    async fn end_by_monitor(&self, id: &str) -> Result<(), String> {
+        let talk = async {
+            let (_, mut socket) = self.monitor(id).connect().await.map_err(|error| error.to_string())?;
+            let command = serde_json::to_string(&MonitorCommand::EndCall).expect("a command is a map with text keys");
+            socket.send(Message::Text(command.into())).await.map_err(|error| error.to_string())?;
+            while let Some(frame) = socket.next().await {
+                if matches!(frame, Ok(Frame::Close(_)) | Err(_)) {
+                    break;
+                }
+            }
+            Ok(())
+        };
+        tokio::time::timeout(MONITOR_TIMEOUT, talk).await.unwrap_or_else(|_| Ok(()))
+    }
+
+    async fn end_by_delete(&self, id: &str) -> Result<(), String> {
+        let path = format!("/v1/convai/conversations/{}", segment(id));
+        let response = self.question(Method::DELETE, &path).send().await.map_err(|error| error.to_string())?;
+        match response.status() {
+            status if status.is_success() || status == StatusCode::NOT_FOUND => Ok(()),
+            status => Err(format!("status {status}")),
+        }
+    }
+
+    /// Whether the provider says that it is over. After a DELETE an unknown conversation is the best it can say.
+    async fn is_over(&self, id: &str, way: HangUpWay) -> bool {
+        for look in 0..LOOKS {
+            if look > 0 {
+                tokio::time::sleep(LOOK_PAUSE).await;
+            }
+            match self.conversation(id).await {
+                Ok(Some(conversation)) if matches!(conversation.state, ConversationState::Over { .. }) => return true,
+                Ok(None) if way == HangUpWay::Delete => return true,
+                _ => {}
+            }
+        }
+        false
+    }
+}

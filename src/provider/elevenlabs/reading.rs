@@ -1,0 +1,123 @@
+//! Conversations: one by its name, the one of a call, those that are live.
+
+use awc::http::Method;
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::client::{ElevenLabs, segment};
+use super::wire::{self, CallDirection, ConversationDetails, ConversationStatus};
+use crate::domain::call::{Direction, Reference, References};
+use crate::domain::ids::CallId;
+use crate::domain::phone::MaskedNumber;
+use crate::provider::{Conversation, ConversationPage, ConversationState, ProviderError};
+
+/// The largest page the API gives.
+const PAGE_SIZE: u32 = 100;
+/// There is no filter for "live"; these are the states that are not.
+const NOT_LIVE: &str = "exclude_statuses=processing&exclude_statuses=done&exclude_statuses=failed";
+/// The provider's clock may differ from ours by this much.
+const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(2);
+/// Candidates that are looked at for one call; a caller's `user_id` may have many conversations.
+const MOST_CANDIDATES: usize = 200;
+
+impl ElevenLabs {
+    pub(super) async fn conversation(&self, id: &str) -> Result<Option<Conversation>, ProviderError> {
+        let path = format!("/v1/convai/conversations/{}", segment(id));
+        let details: Option<ConversationDetails> = self.ask("look_up", self.question(Method::GET, &path)).await?;
+        Ok(details.map(conversation_of))
+    }
+
+    pub(super) async fn conversation_of(
+        &self,
+        call_id: CallId,
+        user_id: Option<&str>,
+        since: DateTime<Utc>,
+    ) -> Result<Option<Conversation>, ProviderError> {
+        let sent = user_id.map_or_else(|| call_id.to_string(), str::to_owned);
+        let after = (since - CLOCK_SKEW).timestamp();
+        let filter = format!("user_id={}&call_start_after_unix={after}", segment(&sent));
+        let mut cursor = None;
+        let mut looked_at = 0;
+        loop {
+            let page = self.page("find", &filter, cursor.as_deref()).await?;
+            for id in page.conversation_ids {
+                looked_at += 1;
+                if looked_at > MOST_CANDIDATES {
+                    return Err(ProviderError(format!("more than {MOST_CANDIDATES} conversations share the user id")));
+                }
+                let found = self.conversation(&id).await?;
+                if let Some(conversation) = found.filter(|conversation| conversation.call_id == Some(call_id)) {
+                    return Ok(Some(conversation));
+                }
+            }
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                return Ok(None);
+            }
+        }
+    }
+
+    pub(super) async fn live_page(&self, cursor: Option<&str>) -> Result<ConversationPage, ProviderError> {
+        self.page("list", NOT_LIVE, cursor).await
+    }
+
+    async fn page(
+        &self,
+        operation: &'static str,
+        filter: &str,
+        cursor: Option<&str>,
+    ) -> Result<ConversationPage, ProviderError> {
+        let mut path = format!("/v1/convai/conversations?page_size={PAGE_SIZE}&{filter}");
+        if let Some(cursor) = cursor {
+            path.push_str("&cursor=");
+            path.push_str(&segment(cursor));
+        }
+        let page: Option<wire::ConversationPage> = self.ask(operation, self.question(Method::GET, &path)).await?;
+        let page = page.ok_or_else(|| ProviderError("status 404 for a list".to_owned()))?;
+        if page.has_more && page.next_cursor.is_none() {
+            return Err(ProviderError("a page says that there is more, but not where".to_owned()));
+        }
+        Ok(ConversationPage {
+            conversation_ids: page.conversations.into_iter().map(|item| item.conversation_id).collect(),
+            next_cursor: page.next_cursor.filter(|_| page.has_more),
+        })
+    }
+}
+
+fn conversation_of(details: ConversationDetails) -> Conversation {
+    let phone_call = details.metadata.phone_call.as_ref();
+    let client_data = details.conversation_initiation_client_data.as_ref();
+    let echoed = client_data
+        .and_then(|data| data.dynamic_variables.get("callgate_call_id"))
+        .and_then(|value| value.as_str())
+        .or(details.user_id.as_deref());
+    let carrier_call = phone_call.and_then(|call| call.call_sid.clone()).filter(|sid| !sid.is_empty());
+    let references: References = std::iter::once(Reference::conversation(details.conversation_id.clone()))
+        .chain(carrier_call.map(Reference::carrier_call))
+        .collect();
+    let state = match details.status {
+        ConversationStatus::Processing | ConversationStatus::Done | ConversationStatus::Failed => {
+            ConversationState::Over { at: ended_at(&details) }
+        }
+        ConversationStatus::Initiated | ConversationStatus::InProgress | ConversationStatus::Other(_) => {
+            ConversationState::Live
+        }
+    };
+    Conversation {
+        references,
+        state,
+        call_id: echoed.and_then(|text| text.parse().ok()),
+        agent_id: details.agent_id.as_deref().and_then(|id| id.parse().ok()),
+        direction: phone_call.and_then(|call| call.direction).and_then(|direction| match direction {
+            CallDirection::Inbound => Some(Direction::Inbound),
+            CallDirection::Outbound => Some(Direction::Outbound),
+            CallDirection::Unknown => None,
+        }),
+        counterpart: phone_call.and_then(|call| call.external_number.as_deref()).map(MaskedNumber::of),
+    }
+}
+
+fn ended_at(details: &ConversationDetails) -> Option<DateTime<Utc>> {
+    let metadata = &details.metadata;
+    let start = metadata.start_time_unix_secs.filter(|start| *start > 0)?;
+    DateTime::from_timestamp(start.checked_add(metadata.call_duration_secs?)?, 0)
+}

@@ -1,0 +1,197 @@
+//! The adapter against the simulated provider, over real HTTP.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rstest::rstest;
+use serde_json::{Map, Value, json};
+
+use super::*;
+use crate::domain::call::Doubt;
+use crate::domain::ids::CallId;
+use crate::domain::phone::E164;
+use crate::provider::simulator::{Simulator, SimulatorOptions};
+use crate::provider::{
+    ConversationState, DialPermit, HangUp, HangUpWay, NotDialled, Placement, PlacementOutcome, VoiceProvider,
+};
+use crate::sources;
+use crate::telemetry::Metrics;
+
+fn simulator(cap: u32) -> Simulator {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Simulator::start(SimulatorOptions {
+        bind: SocketAddr::from(([127, 0, 0, 1], 0)),
+        cap,
+        webhook_url: None,
+        initiation_url: None,
+        webhook_secret: None,
+        api_key: Some("key".to_owned()),
+    })
+    .unwrap()
+}
+
+fn adapter(address: SocketAddr, transport: Transport) -> ElevenLabs {
+    let options = ElevenLabsOptions {
+        base_url: format!("http://{address}"),
+        api_key: "key".to_owned(),
+        transport,
+        place_timeout: Duration::from_millis(400),
+    };
+    ElevenLabs::new(options, Arc::new(Metrics::new()))
+}
+
+fn placement(call_id: CallId) -> Placement {
+    Placement {
+        call_id,
+        business_id: "42".parse().unwrap(),
+        agent_id: "agent_1".parse().unwrap(),
+        phone_number_id: "phnum_1".parse().unwrap(),
+        to_number: E164::parse("+14155550123", None).unwrap(),
+        user_id: None,
+        client_data: Map::new(),
+        ringing_timeout_seconds: Some(20),
+    }
+}
+
+fn permit() -> DialPermit {
+    DialPermit::new(Instant::now(), Duration::from_secs(5))
+}
+
+async fn behave(address: SocketAddr, behaviour: Value) {
+    let client = awc::Client::default();
+    let answer = client.put(format!("http://{address}/sim/behaviour")).send_json(&behaviour).await.unwrap();
+    assert!(answer.status().is_success());
+}
+
+async fn state(address: SocketAddr) -> Value {
+    awc::Client::default().get(format!("http://{address}/sim/state")).send().await.unwrap().json().await.unwrap()
+}
+
+#[rstest]
+#[case(Transport::Twilio)]
+#[case(Transport::Sip)]
+#[actix::test]
+async fn a_placed_call_is_found_by_its_id_its_names_and_the_list(#[case] transport: Transport) {
+    let simulator = simulator(5);
+    let provider = adapter(simulator.address, transport);
+    let call_id = sources::new_call_id();
+    let before = sources::now();
+    let PlacementOutcome::Placed(references) = provider.place(placement(call_id), permit()).await else {
+        panic!("the provider is well and has room")
+    };
+    let id = references.conversation().unwrap();
+    let looked_up = provider.look_up(id).await.unwrap().unwrap();
+    assert_eq!(looked_up.state, ConversationState::Live);
+    assert_eq!(looked_up.call_id, Some(call_id));
+    assert_eq!(looked_up.references, references);
+    assert_eq!(provider.find(call_id, None, before).await.unwrap(), Some(looked_up));
+    assert_eq!(provider.find(sources::new_call_id(), None, before).await.unwrap(), None);
+    assert_eq!(provider.list_live(None).await.unwrap().conversation_ids, [id]);
+    assert_eq!(provider.look_up("conv_nobody").await.unwrap(), None);
+}
+
+#[actix::test]
+async fn a_call_with_a_user_id_of_the_caller_is_found_among_that_users_calls() {
+    let simulator = simulator(5);
+    let provider = adapter(simulator.address, Transport::Twilio);
+    let before = sources::now();
+    let ids: Vec<_> = std::iter::repeat_with(sources::new_call_id).take(3).collect();
+    for id in &ids {
+        provider.place(Placement { user_id: Some("ada lovelace".to_owned()), ..placement(*id) }, permit()).await;
+    }
+    let found = provider.find(ids[1], Some("ada lovelace"), before).await.unwrap().unwrap();
+    assert_eq!(found.call_id, Some(ids[1]));
+}
+
+#[rstest]
+#[case::full_with_retry_after(json!({"placement": "429", "retryAfterSeconds": 17}), "RateLimited", 0)]
+#[case::full_without(json!({"placement": "429"}), "RateLimited", 0)]
+#[case::invalid(json!({"placement": "422"}), "Refused", 0)]
+#[case::success_false(json!({"placement": "success_false"}), "Refused", 0)]
+#[case::server_error(json!({"placement": "500"}), "Uncertain", 0)]
+#[case::server_error_after_the_dial(json!({"placement": "500_after_dial"}), "Uncertain", 1)]
+#[case::silence(json!({"placement": "hang_after_dial"}), "Uncertain", 1)]
+#[case::cut(json!({"placement": "reset_after_dial"}), "Uncertain", 1)]
+#[actix::test]
+async fn every_fault_is_sorted(#[case] behaviour: Value, #[case] outcome: &str, #[case] live: u32) {
+    let simulator = simulator(5);
+    let provider = adapter(simulator.address, Transport::Twilio);
+    behave(simulator.address, behaviour.clone()).await;
+    let got = provider.place(placement(sources::new_call_id()), permit()).await;
+    assert!(format!("{got:?}").starts_with(outcome), "{got:?}");
+    assert_eq!(state(simulator.address).await["live"], live);
+    if let PlacementOutcome::RateLimited { retry_after, .. } = got {
+        assert_eq!(retry_after.map(|wait| wait.as_secs()), behaviour.get("retryAfterSeconds").and_then(Value::as_u64));
+    }
+}
+
+#[actix::test]
+async fn without_a_connection_nothing_was_dialled() {
+    let address = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap()
+    };
+    let got = adapter(address, Transport::Twilio).place(placement(sources::new_call_id()), permit()).await;
+    assert!(matches!(got, PlacementOutcome::NotDialled(NotDialled::Unreachable(_))), "{got:?}");
+}
+
+#[actix::test]
+async fn a_connection_that_never_answers_is_doubt() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let provider = adapter(listener.local_addr().unwrap(), Transport::Twilio);
+    let got = provider.place(placement(sources::new_call_id()), permit()).await;
+    assert!(matches!(got, PlacementOutcome::Uncertain { doubt: Doubt::Timeout, .. }), "{got:?}");
+}
+
+#[actix::test]
+async fn i1_a_permit_that_ran_out_or_was_taken_back_dials_nothing() {
+    let simulator = simulator(5);
+    let provider = adapter(simulator.address, Transport::Twilio);
+    let expired = DialPermit::new(Instant::now(), Duration::ZERO);
+    let got = provider.place(placement(sources::new_call_id()), expired).await;
+    assert_eq!(got, PlacementOutcome::NotDialled(NotDialled::Expired));
+    let cancelled = permit();
+    cancelled.cancel();
+    let got = provider.place(placement(sources::new_call_id()), cancelled).await;
+    assert_eq!(got, PlacementOutcome::NotDialled(NotDialled::Cancelled));
+    assert_eq!(state(simulator.address).await["dialled"], 0);
+}
+
+#[rstest]
+#[case::monitor(&[HangUpWay::Monitor, HangUpWay::Delete], HangUp::Confirmed(HangUpWay::Monitor))]
+#[case::delete(&[HangUpWay::Delete], HangUp::Confirmed(HangUpWay::Delete))]
+#[actix::test]
+async fn a_hang_up_is_confirmed_by_a_look(#[case] ways: &[HangUpWay], #[case] expected: HangUp) {
+    let simulator = simulator(5);
+    let provider = adapter(simulator.address, Transport::Twilio);
+    let PlacementOutcome::Placed(references) = provider.place(placement(sources::new_call_id()), permit()).await else {
+        panic!("the provider is well and has room")
+    };
+    assert_eq!(provider.hang_up(references.conversation().unwrap(), ways).await, expected);
+    assert_eq!(state(simulator.address).await["live"], 0);
+}
+
+#[actix::test]
+async fn a_refused_hang_up_is_not_confirmed() {
+    let simulator = simulator(5);
+    let provider = adapter(simulator.address, Transport::Twilio);
+    let PlacementOutcome::Placed(references) = provider.place(placement(sources::new_call_id()), permit()).await else {
+        panic!("the provider is well and has room")
+    };
+    behave(simulator.address, json!({"terminate": "refuse"})).await;
+    let ways = [HangUpWay::Monitor, HangUpWay::Delete];
+    let got = provider.hang_up(references.conversation().unwrap(), &ways).await;
+    assert!(matches!(got, HangUp::Unconfirmed { .. }), "{got:?}");
+    assert_eq!(state(simulator.address).await["live"], 1);
+}
+
+#[actix::test]
+async fn a_provider_in_trouble_proves_nothing() {
+    let simulator = simulator(5);
+    let provider = adapter(simulator.address, Transport::Twilio);
+    behave(simulator.address, json!({"api": "500"})).await;
+    assert!(provider.look_up("conv_1").await.is_err());
+    assert!(provider.list_live(None).await.is_err());
+    assert!(provider.find(sources::new_call_id(), None, sources::now()).await.is_err());
+}
