@@ -1,0 +1,15 @@
+//! A message at which any actor panics: the tests of supervision send it. No route leads to it.
+
+use actix::Message;
+
+/// Panic, now.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Crash;
+
+impl Crash {
+    /// Panics.
+    pub(super) fn now(self) {
+        panic!("a crash was asked for");
+    }
+}

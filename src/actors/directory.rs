@@ -1,0 +1,170 @@
+//! The directory of sessions: activates them by replay, on demand, and notices when one crashes.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use actix::dev::{ToEnvelope, channel};
+use actix::{Addr, ArbiterHandle, Context, Handler, Message, Recipient};
+
+use super::guardian::reason_of;
+use super::roster::Roster;
+use super::services::Services;
+use super::session::{CallSessionActor, SessionError};
+use super::supervisor::SessionCrashed;
+use crate::domain::ids::CallId;
+
+/// The name of all sessions in the roster.
+pub const SESSIONS: &str = "sessions";
+/// Activations that are tried for one message; a session may leave just before it arrives.
+const ATTEMPTS: u32 = 3;
+/// Mailbox slots beside one per sender.
+const MAILBOX: usize = 64;
+
+/// Every session that is active on this node. Clones share it.
+#[derive(Clone)]
+pub struct Directory {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    services: Arc<Services>,
+    arbiters: Vec<ArbiterHandle>,
+    sessions: Mutex<HashMap<CallId, Addr<CallSessionActor>>>,
+    next_arbiter: AtomicUsize,
+    activated: AtomicU64,
+    roster: Roster,
+    supervisor: OnceLock<Recipient<SessionCrashed>>,
+}
+
+impl Directory {
+    /// A directory without sessions, which will run on `arbiters`.
+    pub fn new(services: Arc<Services>, arbiters: Vec<ArbiterHandle>, roster: Roster) -> Self {
+        roster.started(SESSIONS);
+        Self {
+            shared: Arc::new(Shared {
+                services,
+                arbiters,
+                sessions: Mutex::default(),
+                next_arbiter: AtomicUsize::new(0),
+                activated: AtomicU64::new(0),
+                roster,
+                supervisor: OnceLock::new(),
+            }),
+        }
+    }
+
+    /// Whom to tell of crashes. Set once.
+    pub fn report_to(&self, supervisor: Recipient<SessionCrashed>) {
+        let _ = self.shared.supervisor.set(supervisor);
+    }
+
+    /// What sessions work with.
+    pub fn services(&self) -> &Arc<Services> {
+        &self.shared.services
+    }
+
+    /// Sessions that are active now, and activations so far.
+    pub fn counts(&self) -> (usize, u64) {
+        (self.lock().len(), self.shared.activated.load(Ordering::Relaxed))
+    }
+
+    /// Every call with an active session.
+    pub fn active(&self) -> Vec<CallId> {
+        self.lock().keys().copied().collect()
+    }
+
+    /// Asks the session of a call, which is activated by replay where it is not active.
+    pub async fn ask<M>(&self, call_id: CallId, message: M) -> Result<M::Result, SessionError>
+    where
+        M: Message + Clone + Send + 'static,
+        M::Result: Send,
+        CallSessionActor: Handler<M>,
+        Context<CallSessionActor>: ToEnvelope<CallSessionActor, M>,
+    {
+        for _ in 0..ATTEMPTS {
+            let session = self.activate(call_id, false);
+            if let Ok(result) = session.send(message.clone()).await {
+                return Ok(result);
+            }
+            self.forget(call_id, &session);
+        }
+        Err(SessionError::Unavailable("the session does not answer".to_owned()))
+    }
+
+    /// The session of a call that is known to have no events yet.
+    pub fn begin(&self, call_id: CallId) -> Addr<CallSessionActor> {
+        self.activate(call_id, true)
+    }
+
+    /// Wakes the session of a call; it goes on with its duties.
+    pub fn wake(&self, call_id: CallId) {
+        self.activate(call_id, false).do_send(super::session::Wake);
+    }
+
+    fn activate(&self, call_id: CallId, fresh: bool) -> Addr<CallSessionActor> {
+        let mut sessions = self.lock();
+        match sessions.entry(call_id) {
+            Entry::Occupied(active) if active.get().connected() => active.get().clone(),
+            entry => {
+                let session = self.start(call_id, fresh);
+                entry.insert_entry(session.clone());
+                session
+            }
+        }
+    }
+
+    /// Starts a session and watches over it: its task ends cleanly, or by a panic.
+    fn start(&self, call_id: CallId, fresh: bool) -> Addr<CallSessionActor> {
+        let (sender, receiver) = channel::channel(MAILBOX);
+        let address = Addr::new(sender);
+        let directory = self.clone();
+        let services = Arc::clone(&self.shared.services);
+        let turn = self.shared.next_arbiter.fetch_add(1, Ordering::Relaxed);
+        self.shared.activated.fetch_add(1, Ordering::Relaxed);
+        self.shared.arbiters[turn % self.shared.arbiters.len()].spawn_fn(move || {
+            let session = CallSessionActor::new(services, call_id, fresh);
+            let life = actix::spawn(Context::with_receiver(receiver).into_future(session));
+            actix::spawn(async move {
+                let ended = life.await;
+                directory.ended(call_id);
+                if let Err(error) = ended
+                    && error.is_panic()
+                {
+                    directory.crashed(call_id, &reason_of(error.into_panic().as_ref()));
+                }
+            });
+        });
+        address
+    }
+
+    /// Takes out a session whose task has ended.
+    fn ended(&self, call_id: CallId) {
+        let mut sessions = self.lock();
+        if sessions.get(&call_id).is_some_and(|session| !session.connected()) {
+            sessions.remove(&call_id);
+        }
+    }
+
+    fn forget(&self, call_id: CallId, session: &Addr<CallSessionActor>) {
+        let mut sessions = self.lock();
+        if sessions.get(&call_id) == Some(session) && !session.connected() {
+            sessions.remove(&call_id);
+        }
+    }
+
+    fn crashed(&self, call_id: CallId, reason: &str) {
+        tracing::error!(%call_id, reason, "a session crashed");
+        self.shared.roster.crashed(SESSIONS, reason);
+        self.shared.roster.restarted(SESSIONS);
+        if let Some(supervisor) = self.shared.supervisor.get() {
+            supervisor.do_send(SessionCrashed { call_id });
+        }
+    }
+
+    /// A panic elsewhere leaves the map whole: it is changed by single inserts and removals.
+    fn lock(&self) -> MutexGuard<'_, HashMap<CallId, Addr<CallSessionActor>>> {
+        self.shared.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,457 @@
+//! Inbound calls and webhooks: which call is meant, and what becomes of a call that nobody knows yet.
+
+use std::sync::Arc;
+
+use actix::Addr;
+use chrono::{DateTime, Utc};
+
+use super::capacity::{Acquire, AcquireError, Acquired, CapacityActor};
+use super::directory::Directory;
+use super::journal::{Commit, JournalActor, JournalError, Publish};
+use super::keyed::Keyed;
+use super::lease::Lease;
+use super::session::{Admit, AdmitError, Admitted, Hear, SessionError};
+use crate::domain::admission::Request;
+use crate::domain::call::{
+    Command, Direction, InboundDecision, Profile, Reference, References, Source, Status, TerminationReason,
+};
+use crate::domain::ids::{AgentId, BusinessId, CallId, PlanName, PoolId};
+use crate::domain::notice::{News, Notice};
+use crate::domain::phone::MaskedNumber;
+use crate::domain::plan::Plans;
+use crate::sources;
+use crate::store::{Bulletin, Conflict, Delivery, DeliveryState, DirectoryCache, ParkedNotice, Store, StoreError, Trace, Write};
+use crate::telemetry::Metrics;
+
+/// Decisions that are made again because a call became known meanwhile.
+const ATTEMPTS: u32 = 4;
+
+/// What becomes of an inbound call that finds no slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFull {
+    /// It is hung up.
+    Terminate,
+    /// It stays, and counts as overflow.
+    Admit,
+}
+
+/// A webhook that was believed and read.
+#[derive(Clone, Debug)]
+pub struct Received {
+    /// SHA-256 of the raw body, in hex.
+    pub body_hash: String,
+    /// The provider's word for it.
+    pub event_type: String,
+    /// What it says.
+    pub notice: Notice,
+    /// To which request it belongs.
+    pub trace: Trace,
+}
+
+/// What a webhook came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// The contract's word.
+    pub word: &'static str,
+    /// The call it was about.
+    pub call_id: Option<CallId>,
+}
+
+/// The event store is away: the provider is to deliver again.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the event store is not available: {0}")]
+pub struct IntakeError(pub String);
+
+impl From<StoreError> for IntakeError {
+    fn from(error: StoreError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Takes in what the provider says. Clones share everything.
+#[derive(Clone)]
+pub struct Intake {
+    /// Where calls are looked up.
+    pub store: Store,
+    /// Whose agents they are.
+    pub cache: DirectoryCache,
+    /// The active sessions.
+    pub directory: Directory,
+    /// Who gives slots.
+    pub capacity: Addr<CapacityActor>,
+    /// Who stores what changes no call.
+    pub journal: Addr<JournalActor>,
+    /// The plans on offer.
+    pub plans: Arc<Plans>,
+    /// The policy for inbound calls without a slot.
+    pub on_full: OnFull,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    one_at_a_time: Arc<Keyed<Reference>>,
+}
+
+/// An inbound call that nobody knows yet.
+struct Newcomer<'a> {
+    notice: &'a Notice,
+    source: Source,
+    delivery: Option<Delivery>,
+    settles: Vec<i64>,
+    trace: Trace,
+    /// It is live already and must not be hung up for our trouble.
+    keep: bool,
+}
+
+/// Whose an inbound call is.
+struct Callee {
+    business_id: BusinessId,
+    plan: PlanName,
+    limit: u32,
+    takes_calls: bool,
+}
+
+/// What happened to a newcomer.
+enum Arrival {
+    Settled(Outcome),
+    /// It is this call after all.
+    KnownAs(CallId),
+}
+
+impl Intake {
+    /// An intake with nothing under way.
+    #[expect(clippy::too_many_arguments, reason = "wiring, in one place; each argument is a room of its own")]
+    pub fn new(
+        store: Store,
+        cache: DirectoryCache,
+        directory: Directory,
+        capacity: Addr<CapacityActor>,
+        journal: Addr<JournalActor>,
+        plans: Arc<Plans>,
+        on_full: OnFull,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self { store, cache, directory, capacity, journal, plans, on_full, metrics, one_at_a_time: Arc::default() }
+    }
+
+    /// Gives a webhook its effect, once. It is answered only after what it says is stored.
+    pub async fn receive(&self, received: Received) -> Result<Outcome, IntakeError> {
+        // Simultaneous deliveries about one call would each take a slot for a moment.
+        let _turn = match received.notice.name() {
+            Some(name) => Some(self.one_at_a_time.lock(name.clone()).await),
+            None => None,
+        };
+        if self.store.was_delivered(&received.body_hash).await? {
+            let call_id = self.known(&received.notice).await?;
+            return Ok(Outcome { word: "duplicate", call_id });
+        }
+        let delivery = Delivery {
+            body_hash: received.body_hash,
+            event_type: received.event_type,
+            notice: received.notice.clone(),
+            state: DeliveryState::Settled,
+            outcome: "ignored",
+            call_id: None,
+            received_at: sources::now(),
+        };
+        for _ in 0..ATTEMPTS {
+            let notice = &received.notice;
+            if let Some(call_id) = self.known(notice).await? {
+                return self.tell(call_id, notice, Some(delivery), Vec::new(), received.trace).await;
+            }
+            let arrival = match notice.news {
+                // It may be a call that is being placed, or one whose start is still to come.
+                News::Ended { .. } => self.park(&delivery).await?,
+                News::Started if self.has_ended(notice).await? => self.file(&delivery, "ignored").await?,
+                News::Started if self.may_be_ours(notice).await? => self.park(&delivery).await?,
+                News::Started => {
+                    let newcomer = Newcomer {
+                        notice,
+                        source: Source::named("webhook"),
+                        delivery: Some(delivery.clone()),
+                        settles: Vec::new(),
+                        trace: received.trace.clone(),
+                        keep: false,
+                    };
+                    self.welcome(newcomer).await?
+                }
+            };
+            if let Arrival::Settled(outcome) = arrival {
+                return Ok(outcome);
+            }
+        }
+        Err(IntakeError(format!("lost {ATTEMPTS} times to others")))
+    }
+
+    /// Admits an inbound call before it talks: it has a carrier's name, and no conversation yet.
+    pub async fn initiate(&self, received: Received) -> Result<(Outcome, bool), IntakeError> {
+        let outcome = self.receive(received).await?;
+        let status = match outcome.call_id {
+            Some(call_id) => self.store.session(call_id).await?.map(|session| session.record.status),
+            None => None,
+        };
+        Ok((outcome, status.is_some_and(|status| matches!(status, Status::Active | Status::Placing | Status::Uncertain))))
+    }
+
+    /// Takes in a conversation that is live at the provider and that nobody knows.
+    pub(super) async fn adopt(&self, notice: &Notice) -> Result<Outcome, IntakeError> {
+        let parked = self.store.parked_for(&notice.references).await?;
+        let newcomer = Newcomer {
+            notice,
+            source: Source::named("sweep"),
+            delivery: None,
+            settles: parked.iter().filter(|parked| parked.notice.news == News::Started).map(|parked| parked.id).collect(),
+            trace: Trace { correlation_id: None, causation_id: Some("sweep".to_owned()) },
+            keep: true,
+        };
+        match self.welcome(newcomer).await? {
+            Arrival::Settled(outcome) => Ok(outcome),
+            Arrival::KnownAs(call_id) => Ok(Outcome { word: "bound", call_id: Some(call_id) }),
+        }
+    }
+
+    /// Looks again at the webhooks that wait for their call.
+    pub(super) async fn revisit_parked(&self) -> Result<(), IntakeError> {
+        for parked in self.store.parked().await? {
+            self.revisit(parked).await?;
+        }
+        Ok(())
+    }
+
+    async fn revisit(&self, ParkedNotice { id, notice, .. }: ParkedNotice) -> Result<(), IntakeError> {
+        let _turn = match notice.name() {
+            Some(name) => Some(self.one_at_a_time.lock(name.clone()).await),
+            None => None,
+        };
+        let trace = Trace { correlation_id: None, causation_id: Some("parked_webhook".to_owned()) };
+        if let Some(call_id) = self.known(&notice).await? {
+            self.tell(call_id, &notice, None, vec![id], trace).await?;
+            return Ok(());
+        }
+        if notice.news != News::Started || self.may_be_ours(&notice).await? {
+            return Ok(());
+        }
+        if self.has_ended(&notice).await? {
+            let settled = self.journal.send(Commit(Write::Settle { id, outcome: "ignored" })).await;
+            return match settled {
+                Ok(Ok(_)) => Ok(()),
+                Ok(Err(error)) => Err(IntakeError(error.to_string())),
+                Err(error) => Err(IntakeError(error.to_string())),
+            };
+        }
+        let newcomer =
+            Newcomer { notice: &notice, source: Source::named("webhook"), delivery: None, settles: vec![id], trace, keep: false };
+        self.welcome(newcomer).await?;
+        Ok(())
+    }
+
+    /// The call that a notice is about, by the echo of our id or by one of its names.
+    async fn known(&self, notice: &Notice) -> Result<Option<CallId>, IntakeError> {
+        if let Some(call_id) = notice.call_id
+            && self.store.session(call_id).await?.is_some_and(|session| session.record.profile.is_some())
+        {
+            return Ok(Some(call_id));
+        }
+        Ok(self.store.call_of(&notice.references).await?)
+    }
+
+    /// Whether an end of this call came before its start.
+    async fn has_ended(&self, notice: &Notice) -> Result<bool, IntakeError> {
+        let parked = self.store.parked_for(&notice.references).await?;
+        Ok(parked.iter().any(|parked| matches!(parked.notice.news, News::Ended { .. })))
+    }
+
+    /// Whether an unknown start may be that of a call which is just being placed for the same agent.
+    async fn may_be_ours(&self, notice: &Notice) -> Result<bool, IntakeError> {
+        if notice.direction == Some(Direction::Inbound) {
+            return Ok(false);
+        }
+        let live = self.store.live_sessions().await?;
+        Ok(live.iter().any(|session| {
+            let undecided = session.record.status.is_live() && session.record.references.conversation().is_none();
+            let profile = session.record.profile.as_ref();
+            let outbound = profile.is_some_and(|profile| profile.direction == Direction::Outbound);
+            let same_agent = notice.agent_id.is_none() || profile.map(|profile| &profile.agent_id) == notice.agent_id.as_ref();
+            undecided && outbound && same_agent
+        }))
+    }
+
+    async fn tell(
+        &self,
+        call_id: CallId,
+        notice: &Notice,
+        delivery: Option<Delivery>,
+        settles: Vec<i64>,
+        trace: Trace,
+    ) -> Result<Outcome, IntakeError> {
+        let word = |word| Ok(Outcome { word, call_id: Some(call_id) });
+        let hear = Hear { notice: notice.clone(), delivery: delivery.clone(), settles, trace };
+        match self.directory.ask(call_id, hear.clone()).await.unwrap_or_else(Err) {
+            Ok(outcome) => word(outcome),
+            Err(SessionError::Conflict(Conflict::DuplicateDelivery)) => word("duplicate"),
+            Err(SessionError::Conflict(Conflict::ReferenceTaken(owner))) => {
+                // Two calls under one name: what it says is told without the name that is taken.
+                tracing::error!(%call_id, %owner, "a name at the provider belongs to two calls");
+                let mut unnamed = hear;
+                unnamed.notice.references = References::none();
+                match self.directory.ask(call_id, unnamed).await.unwrap_or_else(Err) {
+                    Ok(outcome) => word(outcome),
+                    Err(error) => Err(IntakeError(error.to_string())),
+                }
+            }
+            Err(error) => Err(IntakeError(error.to_string())),
+        }
+    }
+
+    async fn park(&self, delivery: &Delivery) -> Result<Arrival, IntakeError> {
+        let parked = Delivery { state: DeliveryState::Parked, outcome: "parked", ..delivery.clone() };
+        self.file_as(parked, "parked").await
+    }
+
+    async fn file(&self, delivery: &Delivery, word: &'static str) -> Result<Arrival, IntakeError> {
+        self.file_as(Delivery { outcome: word, ..delivery.clone() }, word).await
+    }
+
+    async fn file_as(&self, delivery: Delivery, word: &'static str) -> Result<Arrival, IntakeError> {
+        let settled = |word| Ok(Arrival::Settled(Outcome { word, call_id: None }));
+        match self.journal.send(Commit(Write::File(delivery))).await {
+            Ok(Ok(_)) => settled(word),
+            Ok(Err(JournalError::Conflict(Conflict::ReferenceTaken(owner)))) => Ok(Arrival::KnownAs(owner)),
+            Ok(Err(JournalError::Conflict(Conflict::DuplicateDelivery))) => settled("duplicate"),
+            Ok(Err(error)) => Err(IntakeError(error.to_string())),
+            Err(error) => Err(IntakeError(error.to_string())),
+        }
+    }
+
+    async fn welcome(&self, newcomer: Newcomer<'_>) -> Result<Arrival, IntakeError> {
+        let call_id = sources::new_call_id();
+        let agent_id = newcomer.notice.agent_id.clone().unwrap_or_else(unknown_agent);
+        let callee = self.callee(&agent_id).await?;
+        let (decision, lease, refused) = self.decide(call_id, &callee, newcomer.keep).await;
+        let profile = Profile {
+            pool: PoolId::default_pool(),
+            business_id: callee.business_id.clone(),
+            plan: callee.plan.clone(),
+            direction: newcomer.notice.direction.unwrap_or(Direction::Inbound),
+            source: newcomer.source,
+            agent_id,
+            phone_number_id: None,
+            counterpart: newcomer.notice.counterpart.clone(),
+            user_id: None,
+            request_hash: None,
+            max_duration_seconds: None,
+        };
+        let admit = Admit {
+            command: Command::Receive {
+                profile: Profile { direction: Direction::Inbound, ..profile },
+                references: newcomer.notice.references.clone(),
+                decision,
+            },
+            lease,
+            placement: None,
+            delivery: newcomer.delivery,
+            settles: newcomer.settles,
+            trace: newcomer.trace,
+        };
+        let admitted = self.directory.begin(call_id).send(admit).await;
+        match admitted.unwrap_or_else(|error| Err(AdmitError::Unavailable(error.to_string()))) {
+            Ok(Admitted { outcome, .. }) => {
+                self.count(&callee, refused);
+                Ok(Arrival::Settled(Outcome { word: outcome, call_id: Some(call_id) }))
+            }
+            Err(AdmitError::Conflict(Conflict::ReferenceTaken(owner))) => Ok(Arrival::KnownAs(owner)),
+            Err(AdmitError::Conflict(Conflict::DuplicateDelivery)) => {
+                Ok(Arrival::Settled(Outcome { word: "duplicate", call_id: None }))
+            }
+            Err(error) => Err(IntakeError(error.to_string())),
+        }
+    }
+
+    fn count(&self, callee: &Callee, refused: Option<&'static str>) {
+        if let Some(reason) = refused {
+            self.metrics.record_rejection("capacity_inbound", "inbound");
+            self.journal.do_send(Publish(Bulletin::AdmissionRejected {
+                business_id: callee.business_id.clone(),
+                plan: callee.plan.clone(),
+                direction: Direction::Inbound,
+                reason: reason.to_owned(),
+            }));
+        } else {
+            self.metrics.record_admission(callee.plan.as_str(), Direction::Inbound.as_str());
+        }
+    }
+
+    /// Whose agent it is. Without a registration it is nobody's, and only the pool's cap applies.
+    async fn callee(&self, agent_id: &AgentId) -> Result<Callee, IntakeError> {
+        let unassigned = Callee {
+            business_id: BusinessId::unassigned(),
+            plan: PlanName::unassigned(),
+            limit: u32::MAX,
+            takes_calls: true,
+        };
+        let Some(agent) = self.cache.agent(agent_id).await? else { return Ok(unassigned) };
+        let Some(business) = self.cache.business(&agent.business_id).await? else { return Ok(unassigned) };
+        Ok(Callee {
+            limit: business.limit(&self.plans, u32::MAX),
+            takes_calls: business.inbound_enabled && business.subscription.permits_calls(),
+            business_id: business.id.clone(),
+            plan: business.plan.clone(),
+        })
+    }
+
+    /// What becomes of a newcomer; with the reason where it is refused for want of a slot.
+    async fn decide(
+        &self,
+        call_id: CallId,
+        callee: &Callee,
+        keep: bool,
+    ) -> (InboundDecision, Option<Lease>, Option<&'static str>) {
+        let overflow = |cause: &str| (InboundDecision::Overflow { cause: cause.to_owned() }, None, None);
+        let terminate = |reason| InboundDecision::Terminate { reason };
+        if keep {
+            return overflow("UNMANAGED");
+        }
+        if !callee.takes_calls {
+            return (terminate(TerminationReason::InboundDisabled), None, None);
+        }
+        let request = Request {
+            call_id,
+            business_id: callee.business_id.clone(),
+            plan: callee.plan.clone(),
+            business_limit: callee.limit,
+        };
+        match self.capacity.send(Acquire(request)).await {
+            Ok(Ok(Acquired::Granted(lease))) => {
+                let decision = InboundDecision::Admit { epoch: lease.epoch().0, business_limit: callee.limit };
+                (decision, Some(lease), None)
+            }
+            Ok(Err(AcquireError::Rejected(why, _))) => match self.on_full {
+                OnFull::Terminate => (terminate(TerminationReason::Capacity), None, Some(why.code())),
+                OnFull::Admit => overflow(why.code()),
+            },
+            // No call is hung up for our trouble.
+            Ok(Err(AcquireError::Recovering)) => overflow("CAPACITY_RECOVERING"),
+            Ok(Ok(Acquired::Held) | Err(AcquireError::Unavailable)) | Err(_) => overflow("CAPACITY_STORE_UNAVAILABLE"),
+        }
+    }
+}
+
+fn unknown_agent() -> AgentId {
+    "unknown".parse().expect("a fixed, valid agent id")
+}
+
+/// What the initiation webhook says, as a notice.
+pub fn initiation_notice(
+    agent_id: AgentId,
+    call_sid: &str,
+    caller: Option<&str>,
+    occurred_at: DateTime<Utc>,
+) -> Notice {
+    Notice {
+        news: News::Started,
+        call_id: None,
+        references: std::iter::once(Reference::carrier_call(call_sid)).collect(),
+        agent_id: Some(agent_id),
+        direction: Some(Direction::Inbound),
+        counterpart: caller.map(MaskedNumber::of),
+        occurred_at: Some(occurred_at),
+    }
+}

@@ -1,0 +1,65 @@
+//! What every session of a node works with.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use actix::{Addr, Recipient};
+
+use super::capacity::CapacityActor;
+use super::journal::JournalActor;
+use super::supervisor::RevisitParked;
+use crate::provider::{HangUpWay, VoiceProvider};
+use crate::store::EventStore;
+use crate::telemetry::Metrics;
+
+/// The rest of the node, as a session sees it.
+pub struct Services {
+    /// Where streams are read.
+    pub events: Arc<dyn EventStore>,
+    /// Where events are written.
+    pub journal: Addr<JournalActor>,
+    /// Where slots are given back.
+    pub capacity: Addr<CapacityActor>,
+    /// Who carries the calls.
+    pub provider: Arc<dyn VoiceProvider>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// The task that committed an admission dials only within this.
+    pub dial_within: Duration,
+    /// The allowed ways to hang up, in order.
+    pub hang_up_ways: Vec<HangUpWay>,
+    /// Whom to tell that an agent's placement is decided.
+    pub parked: OnceLock<Recipient<RevisitParked>>,
+    /// Placements that are under way.
+    pub dialling: Arc<AtomicUsize>,
+}
+
+impl Services {
+    /// Counts a placement for as long as the value lives.
+    pub(super) fn count_dial(&self) -> Dial {
+        self.dialling.fetch_add(1, Ordering::SeqCst);
+        Dial(Arc::clone(&self.dialling))
+    }
+
+    /// Placements that are under way.
+    pub fn dials(&self) -> usize {
+        self.dialling.load(Ordering::SeqCst)
+    }
+
+    /// Webhooks that waited for a placement to be decided may go on.
+    pub(super) fn revisit_parked(&self) {
+        if let Some(parked) = self.parked.get() {
+            parked.do_send(RevisitParked);
+        }
+    }
+}
+
+/// One placement that is under way.
+pub(super) struct Dial(Arc<AtomicUsize>);
+
+impl Drop for Dial {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}

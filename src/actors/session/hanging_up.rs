@@ -1,0 +1,107 @@
+//! The duty to hang up: tried again and again, ever more slowly, until the provider or a webhook confirms.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{ActorFutureExt, AsyncContext, AtomicResponse, Context, Handler, Message, WrapFuture};
+
+use super::log::Entry;
+use super::CallSessionActor;
+use crate::domain::call::{Command, EndReason, LiveCall, Phase, Placement, References, Slot, Witness};
+use crate::provider::{ConversationState, HangUp, HangUpWay};
+use crate::sources;
+use crate::store::Trace;
+
+/// The pause after the first attempt; it doubles with each.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+impl CallSessionActor {
+    /// Goes on with the hang-up, unless an attempt is under way.
+    pub(super) fn hang_up(&mut self, ctx: &mut Context<Self>) {
+        let Some(live) = self.log.call().live() else { return };
+        if let Some(dial) = &self.dial {
+            // It may still be in time; otherwise what comes of the dial tells what to hang up.
+            dial.permit.cancel();
+            return;
+        }
+        if self.hang_up.under_way || live.phase.placement() == Placement::Pending {
+            return;
+        }
+        self.hang_up.under_way = true;
+        self.hang_up.attempts += 1;
+        let (provider, call_id) = (Arc::clone(&self.services.provider), self.log.call_id());
+        let ways = allowed(&self.services.hang_up_ways, live);
+        let conversation = live.references.conversation().map(str::to_owned);
+        let (user_id, since) = (live.profile.user_id.clone(), live.announced_at);
+        let attempt = async move {
+            if let Some(conversation) = conversation {
+                return match provider.hang_up(&conversation, &ways).await {
+                    HangUp::Confirmed(_) => Ok(Command::ConfirmTermination),
+                    HangUp::Unconfirmed { detail } => Err(detail),
+                };
+            }
+            match provider.find(call_id, user_id.as_deref(), since).await {
+                Ok(Some(found)) => Ok(match found.state {
+                    ConversationState::Live => Command::ObserveLive { references: found.references },
+                    ConversationState::Over { at } => ended(found.references, at),
+                }),
+                Ok(None) => Err("the provider knows of no conversation of this call".to_owned()),
+                Err(error) => Err(error.to_string()),
+            }
+        };
+        ctx.spawn(attempt.into_actor(self).map(|command, act, ctx| match command {
+            Ok(command) => ctx.notify(Attempted(command)),
+            Err(reason) => act.hang_up_later(&reason, ctx),
+        }));
+    }
+
+    fn hang_up_later(&mut self, reason: &str, ctx: &mut Context<Self>) {
+        let doublings = self.hang_up.attempts.saturating_sub(1).min(6);
+        let pause = (FIRST_PAUSE * 2u32.pow(doublings)).min(LONGEST_PAUSE);
+        let attempts = self.hang_up.attempts;
+        tracing::warn!(call_id = %self.log.call_id(), attempts, reason, "a call is not hung up yet");
+        ctx.run_later(pause.mul_f64(1.0 + sources::chance() / 4.0), |act, ctx| {
+            act.hang_up.under_way = false;
+            if act.log.call().live().is_some_and(|live| matches!(live.phase, Phase::Terminating { .. })) {
+                act.hang_up(ctx);
+            }
+        });
+    }
+}
+
+/// DELETE erases the customer's record: only for calls that never had a slot.
+fn allowed(ways: &[HangUpWay], live: &LiveCall) -> Vec<HangUpWay> {
+    let never_had_a_slot = live.slot == Slot::Overflow && !live.revived;
+    ways.iter().copied().filter(|way| *way != HangUpWay::Delete || never_had_a_slot).collect()
+}
+
+fn ended(references: References, at: Option<chrono::DateTime<chrono::Utc>>) -> Command {
+    Command::End { reason: EndReason::ProviderEnded, at, references, witness: Witness::LookUp, note: None }
+}
+
+/// What an attempt found out.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+struct Attempted(Command);
+
+impl Handler<Attempted> for CallSessionActor {
+    type Result = AtomicResponse<Self, ()>;
+
+    fn handle(&mut self, Attempted(command): Attempted, _: &mut Context<Self>) -> Self::Result {
+        let trace = Trace { correlation_id: None, causation_id: Some("hang_up".to_owned()) };
+        let confirmed = command == Command::ConfirmTermination;
+        let recorded = self.record(Entry::of(command, trace));
+        AtomicResponse::new(Box::pin(recorded.map(move |recorded, act, ctx| match recorded {
+            Ok(_) => {
+                act.hang_up.under_way = false;
+                if !confirmed {
+                    // Its names are known now.
+                    ctx.notify(super::Wake);
+                }
+            }
+            Err(error) => act.hang_up_later(&error.to_string(), ctx),
+        })))
+    }
+}

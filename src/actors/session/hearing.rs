@@ -1,0 +1,59 @@
+//! What a webhook says, heard by the call that it is about.
+
+use actix::{ActorFutureExt, AtomicResponse, Context, Handler, Message};
+
+use super::log::Entry;
+use super::{CallSessionActor, SessionError};
+use crate::domain::call::{Command, Witness};
+use crate::domain::notice::{News, Notice};
+use crate::store::{Delivery, ParkedNotice, Trace};
+
+/// A webhook about this call.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<&'static str, SessionError>")]
+pub struct Hear {
+    /// What it says.
+    pub notice: Notice,
+    /// Its inbox row, if it has none yet.
+    pub delivery: Option<Delivery>,
+    /// Its inbox row, if it was parked.
+    pub settles: Vec<i64>,
+    /// To which request it belongs.
+    pub trace: Trace,
+}
+
+impl Hear {
+    /// A webhook that had been waiting for this call.
+    pub(super) fn parked(parked: ParkedNotice) -> Self {
+        Self {
+            notice: parked.notice,
+            delivery: None,
+            settles: vec![parked.id],
+            trace: Trace { correlation_id: None, causation_id: Some("parked_webhook".to_owned()) },
+        }
+    }
+}
+
+impl Handler<Hear> for CallSessionActor {
+    type Result = AtomicResponse<Self, Result<&'static str, SessionError>>;
+
+    fn handle(&mut self, Hear { notice, delivery, settles, trace }: Hear, _: &mut Context<Self>) -> Self::Result {
+        let command = command_of(notice);
+        let recorded = self.record(Entry { command, delivery, settles, trace });
+        AtomicResponse::new(Box::pin(recorded.map(|recorded, _, _| Ok(recorded?.outcome))))
+    }
+}
+
+/// What a webhook asks of its call.
+fn command_of(notice: Notice) -> Command {
+    match notice.news {
+        News::Started => Command::ConfirmPlacement { references: notice.references, witness: Witness::Webhook },
+        News::Ended { reason } => Command::End {
+            reason,
+            at: notice.occurred_at,
+            references: notice.references,
+            witness: Witness::Webhook,
+            note: None,
+        },
+    }
+}

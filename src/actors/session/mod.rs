@@ -1,0 +1,266 @@
+//! The CallSessionActor: one live call, its state and its duties.
+//!
+//! Decisions are made one at a time: while an event is being stored the mailbox waits. What a session knows it
+//! knows from the log; after a crash it is activated again by replay, on this replica or another.
+
+mod admitting;
+mod hanging_up;
+mod hearing;
+mod log;
+mod placing;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix::{
+    Actor, ActorContext, ActorFutureExt, AsyncContext, AtomicResponse, Context, Handler, Message, ResponseActFuture,
+    WrapFuture,
+};
+use tokio::sync::oneshot;
+
+pub use self::admitting::{Admit, AdmitError, Admitted};
+pub use self::hearing::Hear;
+pub use self::placing::PlacementAnswer;
+use self::log::{CallLog, Entry, Recorded};
+use super::crash::Crash;
+use super::services::Services;
+use crate::domain::call::{Call, Command, Phase, Record, Refusal};
+use crate::domain::ids::CallId;
+use crate::provider::DialPermit;
+use crate::store::{Conflict, ParkedNotice, Sequence, Trace};
+
+/// A session whose call is over leaves after this long without a message.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// One live call.
+pub struct CallSessionActor {
+    services: Arc<Services>,
+    log: CallLog,
+    /// Known from the start to have no events: nothing to load.
+    fresh: bool,
+    /// The placement that is under way here.
+    dial: Option<Dialling>,
+    hang_up: HangUpState,
+    /// An admission whose commit is in doubt is being settled.
+    resolving: bool,
+    last_message: Instant,
+}
+
+/// A placement that is under way here.
+struct Dialling {
+    permit: DialPermit,
+    answer: Option<oneshot::Sender<PlacementAnswer>>,
+}
+
+/// How far the hang-up is.
+#[derive(Debug, Default)]
+struct HangUpState {
+    under_way: bool,
+    attempts: u32,
+}
+
+/// Why a session does not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SessionError {
+    /// The call refuses.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// Something else was stored first.
+    #[error(transparent)]
+    Conflict(#[from] Conflict),
+    /// The event store is away; nothing is known to have changed.
+    #[error("the event store is not available: {0}")]
+    Unavailable(String),
+}
+
+impl CallSessionActor {
+    /// A session that learns its state by replay when it starts; a `fresh` one has no events to learn.
+    pub fn new(services: Arc<Services>, call_id: CallId, fresh: bool) -> Self {
+        Self {
+            services,
+            log: CallLog::absent(call_id),
+            fresh,
+            dial: None,
+            hang_up: HangUpState::default(),
+            resolving: false,
+            last_message: Instant::now(),
+        }
+    }
+
+    /// Runs `work` on the log, with the mailbox waiting, then does what the new state asks for.
+    fn with_log<T, F>(&mut self, work: impl FnOnce(CallLog, Arc<Services>) -> F) -> ResponseActFuture<Self, T>
+    where
+        T: 'static,
+        F: Future<Output = (CallLog, T, Vec<ParkedNotice>)> + 'static,
+    {
+        self.last_message = Instant::now();
+        let before = Standing::of(self.log.call());
+        let log = std::mem::replace(&mut self.log, CallLog::absent(self.log.call_id()));
+        let done = work(log, Arc::clone(&self.services)).into_actor(self);
+        Box::pin(done.map(move |(log, result, parked), act, ctx| {
+            act.log = log;
+            for notice in parked {
+                ctx.notify(Hear::parked(notice));
+            }
+            act.settle(before, ctx);
+            result
+        }))
+    }
+
+    /// Asks one command of the call.
+    fn record(&mut self, entry: Entry) -> ResponseActFuture<Self, Result<Recorded, SessionError>> {
+        self.with_log(|mut log, services| async move {
+            let mut result = log.record(&services, entry).await;
+            let parked = result.as_mut().map(|recorded| std::mem::take(&mut recorded.parked)).unwrap_or_default();
+            (log, result, parked)
+        })
+    }
+
+    /// What the state asks for, once.
+    fn settle(&mut self, before: Standing, ctx: &mut Context<Self>) {
+        let now = Standing::of(self.log.call());
+        if before == Standing::Undecided && now != Standing::Undecided {
+            self.services.revisit_parked();
+        }
+        match self.log.call() {
+            Call::Live(live) if matches!(live.phase, Phase::Terminating { .. }) => self.hang_up(ctx),
+            Call::Over(_) | Call::Abandoned { .. } => {
+                ctx.run_later(LINGER, |act, ctx| act.leave_if_idle(ctx));
+            }
+            _ => {}
+        }
+    }
+
+    fn leave_if_idle(&mut self, ctx: &mut Context<Self>) {
+        let over = matches!(self.log.call(), Call::Over(_) | Call::Abandoned { .. } | Call::Absent);
+        if over && !self.resolving && self.dial.is_none() && self.last_message.elapsed() >= LINGER {
+            ctx.stop();
+        }
+    }
+}
+
+/// As much of a call's state as other calls care about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// Its placement is under way or in doubt: an unknown start at its agent may be its own.
+    Undecided,
+    Decided,
+}
+
+impl Standing {
+    fn of(call: &Call) -> Self {
+        use crate::domain::call::Placement;
+        match call {
+            Call::Live(live) if live.phase.placement() != Placement::Confirmed => Self::Undecided,
+            _ => Self::Decided,
+        }
+    }
+}
+
+impl Actor for CallSessionActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        if self.fresh {
+            return;
+        }
+        let (events, call_id) = (Arc::clone(&self.services.events), self.log.call_id());
+        let loaded = async move { CallLog::load(events.as_ref(), call_id).await };
+        ctx.wait(loaded.into_actor(self).map(|loaded, act, ctx| match loaded {
+            Ok(log) => {
+                act.log = log;
+                if matches!(act.log.call(), Call::Absent) {
+                    ctx.run_later(LINGER, |act, ctx| act.leave_if_idle(ctx));
+                }
+                act.settle(Standing::Decided, ctx);
+            }
+            Err(error) => {
+                tracing::warn!(call_id = %act.log.call_id(), %error, "a session cannot be activated");
+                ctx.stop();
+            }
+        }));
+    }
+}
+
+/// Asks a command of the call: a hang-up, a correction of the sweep.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<Applied, SessionError>")]
+pub struct Apply {
+    /// What is asked.
+    pub command: Command,
+    /// To which request it belongs.
+    pub trace: Trace,
+}
+
+/// What came of a command.
+#[derive(Clone, Debug)]
+pub struct Applied {
+    /// Whether anything is different now.
+    pub changed: bool,
+    /// The call after it; none where there is no call.
+    pub record: Option<Record>,
+}
+
+impl Handler<Apply> for CallSessionActor {
+    type Result = AtomicResponse<Self, Result<Applied, SessionError>>;
+
+    fn handle(&mut self, Apply { command, trace }: Apply, _: &mut Context<Self>) -> Self::Result {
+        let recorded = self.record(Entry::of(command, trace));
+        AtomicResponse::new(Box::pin(recorded.map(|recorded, act, _| {
+            let changed = recorded?.changed;
+            Ok(Applied { changed, record: Record::of(act.log.call()) })
+        })))
+    }
+}
+
+/// Does what the state asks for: continues a hang-up, for example. Activation alone does the same.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Wake;
+
+impl Handler<Wake> for CallSessionActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Wake, ctx: &mut Context<Self>) {
+        self.settle(Standing::Decided, ctx);
+    }
+}
+
+/// Shows the session.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "SessionView")]
+pub struct View;
+
+/// A session at one moment.
+#[derive(Clone, Debug, actix::MessageResponse)]
+pub struct SessionView {
+    /// The call; none where there is none.
+    pub record: Option<Record>,
+    /// The sequence of its latest event.
+    pub sequence: Sequence,
+    /// Whether it is being placed by this session.
+    pub dialling: bool,
+    /// Attempts to hang it up by this session.
+    pub hang_up_attempts: u32,
+}
+
+impl Handler<View> for CallSessionActor {
+    type Result = SessionView;
+
+    fn handle(&mut self, _: View, _: &mut Context<Self>) -> SessionView {
+        SessionView {
+            record: Record::of(self.log.call()),
+            sequence: self.log.sequence(),
+            dialling: self.dial.is_some(),
+            hang_up_attempts: self.hang_up.attempts,
+        }
+    }
+}
+
+impl Handler<Crash> for CallSessionActor {
+    type Result = ();
+
+    fn handle(&mut self, crash: Crash, _: &mut Context<Self>) {
+        crash.now();
+    }
+}
