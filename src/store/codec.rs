@@ -44,12 +44,12 @@ pub fn decode(event_type: &str, version: i32, data: &Value) -> Result<EventKind,
     if version > SCHEMA_VERSION {
         return Err(CodecError::TooNew { event_type: event_type.to_owned(), version });
     }
+    let malformed = |reason| CodecError::Malformed { event_type: event_type.to_owned(), version, reason };
+    if version < 1 {
+        return Err(malformed("versions are counted from 1".to_owned()));
+    }
     let data = upcast(event_type, version, data.clone());
-    serde_json::from_value(json!({ "type": event_type, "data": data })).map_err(|error| CodecError::Malformed {
-        event_type: event_type.to_owned(),
-        version,
-        reason: error.to_string(),
-    })
+    serde_json::from_value(json!({ "type": event_type, "data": data })).map_err(|error| malformed(error.to_string()))
 }
 
 /// Brings the data of an older version to today's shape, one version at a time.
