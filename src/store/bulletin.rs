@@ -34,6 +34,9 @@ pub enum Bulletin {
 }
 
 impl Bulletin {
+    /// The names of all bulletins in the `event_type` column.
+    pub const NAMES: [&str; 2] = ["AdmissionRejected", "PoolChanged"];
+
     /// The name in the `event_type` column.
     pub fn name(&self) -> &'static str {
         match self {
@@ -44,6 +47,6 @@ impl Bulletin {
 
     /// Whether an event of that name is a bulletin, not part of a call.
     pub fn is_named(name: &str) -> bool {
-        matches!(name, "AdmissionRejected" | "PoolChanged")
+        Self::NAMES.contains(&name)
     }
 }

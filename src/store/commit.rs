@@ -97,13 +97,14 @@ async fn append_one(txn: &DatabaseTransaction, append: &Append, current: Option<
     if append.events.is_empty() {
         return Ok(Ok(Written::default()));
     }
-    if !move_sequence(txn, append).await? {
-        return Ok(Err(Conflict::SequenceMoved));
-    }
     let learned: References =
         append.events.iter().filter_map(|event| event.kind.references()).flat_map(References::iter).cloned().collect();
+    // Before the session row: its conversation is unique too, and a breach there would undo the whole batch.
     if let Some(owner) = claim(txn, append.call_id, &learned).await? {
         return Ok(Err(Conflict::ReferenceTaken(owner)));
+    }
+    if !move_sequence(txn, append).await? {
+        return Ok(Err(Conflict::SequenceMoved));
     }
     insert_events(txn, append).await?;
     let parked = inbox::parked_for(txn, &learned).await?.into_iter().filter_map(|row| ParkedNotice::try_from(row).ok());

@@ -2,10 +2,11 @@
 
 use std::fs::{File, TryLockError};
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use migration::{Migrator, MigratorTrait};
-use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
     ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode,
     TransactionOptions, TransactionTrait,
@@ -57,7 +58,9 @@ impl Store {
     ///
     /// Held until the value is dropped, or the process ends in whatever way.
     pub fn lock_process(&self) -> Result<ProcessLock, StoreError> {
-        let path = PathBuf::from(format!("{}.lock", self.file()));
+        let mut path = self.file()?.into_os_string();
+        path.push(".lock");
+        let path = PathBuf::from(path);
         let shown = path.display();
         let file = File::options()
             .create(true)
@@ -93,9 +96,10 @@ impl Store {
         self.writer.begin_with_options(options).await
     }
 
-    fn file(&self) -> &str {
-        let path = self.url.trim_start_matches("sqlite:").trim_start_matches("//");
-        path.split('?').next().unwrap_or(path)
+    /// The file as the driver reads the address: slashes and percent signs included.
+    fn file(&self) -> Result<PathBuf, StoreError> {
+        let options = SqliteConnectOptions::from_str(&self.url).map_err(|error| StoreError(error.to_string()))?;
+        Ok(options.get_filename().to_owned())
     }
 }
 
@@ -121,4 +125,29 @@ async fn connect(url: &str, connections: u32) -> Result<DatabaseConnection, DbEr
 #[derive(Debug)]
 pub struct ProcessLock {
     _file: File,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+    use tempfile::TempDir;
+
+    #[rstest]
+    #[case::without_slashes("sqlite:", "my gate.db")]
+    #[case::with_one_slash_more("sqlite:///", "my gate.db")]
+    #[case::with_an_escaped_space("sqlite://", "my%20gate.db")]
+    #[tokio::test]
+    async fn one_file_has_one_lock_however_its_address_is_written(#[case] scheme: &str, #[case] name: &str) {
+        let folder = TempDir::new().unwrap();
+        let open = async |scheme: &str, name: &str| {
+            let url = format!("{scheme}{}?mode=rwc", folder.path().join(name).display());
+            Store::open(&url).await.unwrap()
+        };
+        let _held = open("sqlite://", "my gate.db").await.lock_process().unwrap();
+        let refusal = open(scheme, name).await.lock_process().unwrap_err();
+        assert!(refusal.0.contains("another callgate"), "{refusal}");
+        let files = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        assert_eq!(files.filter(|file| file.to_string_lossy().ends_with(".lock")).count(), 1);
+    }
 }

@@ -108,7 +108,12 @@ impl Store {
 
     /// The streams of up to `limit` calls after `after` in the order of their ids: a walk over the whole log.
     pub async fn streams_after(&self, after: Option<CallId>, limit: u64) -> Result<Vec<(CallId, Stream)>, StoreError> {
-        let mut ids = Entity::find().select_only().column(Column::CallId).distinct().order_by_asc(Column::CallId);
+        let mut ids = Entity::find()
+            .select_only()
+            .column(Column::CallId)
+            .distinct()
+            .filter(Column::EventType.is_not_in(Bulletin::NAMES))
+            .order_by_asc(Column::CallId);
         if let Some(after) = after {
             ids = ids.filter(Column::CallId.gt(after.to_string()));
         }
@@ -125,7 +130,7 @@ impl Store {
             if streams.last().is_none_or(|(last, _)| *last != call_id) {
                 streams.push((call_id, Stream::default()));
             }
-            if let (Some((_, stream)), false) = (streams.last_mut(), Bulletin::is_named(&row.event_type)) {
+            if let Some((_, stream)) = streams.last_mut() {
                 stream.0.push(recorded(row)?);
             }
         }

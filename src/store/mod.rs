@@ -19,6 +19,9 @@ mod row;
 mod runs;
 mod sessions;
 
+#[cfg(test)]
+mod contract;
+
 pub use bulletin::Bulletin;
 pub use codec::{CodecError, SCHEMA_VERSION, decode, encode};
 pub use connection::{ProcessLock, Store};

@@ -1,0 +1,196 @@
+//! Appending to one stream: the expected sequence decides who wins.
+
+use rstest::rstest;
+
+use super::support::*;
+use crate::domain::call::{Command, EndReason, Witness};
+use crate::store::{CommitError, Conflict, DeliveryState, EventStore, Sequence, Trace, Write};
+
+#[tokio::test]
+async fn events_are_read_back_as_they_were_decided() {
+    let store = fresh().await;
+    let session = Session::new();
+    let append = session.append(request());
+    commit(&store, append.clone()).await.unwrap();
+
+    let stream = store.load(session.id).await.unwrap();
+    let events: Vec<_> = stream.0.iter().map(|recorded| recorded.event.clone()).collect();
+    let sequences: Vec<_> = stream.0.iter().map(|recorded| recorded.sequence.0).collect();
+    assert_eq!((events, sequences), (append.events, vec![1, 2]));
+    assert_eq!(stream.sequence(), Sequence(2));
+    assert_eq!(store.session(session.id).await.unwrap().unwrap().record, append.record);
+}
+
+#[tokio::test]
+async fn a_stream_that_nobody_wrote_is_empty() {
+    let store = fresh().await;
+    let stranger = Session::new().id;
+    assert_eq!(store.load(stranger).await.unwrap().0, Vec::new());
+    assert_eq!(store.session(stranger).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn every_event_carries_the_request_that_it_belongs_to() {
+    let store = fresh().await;
+    let trace = Trace { correlation_id: Some("req-1".to_owned()), causation_id: Some("webhook".to_owned()) };
+    let mut append = Session::new().append(request());
+    append.trace = trace.clone();
+    commit(&store, append).await.unwrap();
+
+    let events = footprint(&store).await.events;
+    assert_eq!(events.len(), 2);
+    for event in events {
+        let stored = Trace { correlation_id: event.correlation_id, causation_id: event.causation_id };
+        assert_eq!((stored, event.node.is_empty()), (trace.clone(), false));
+    }
+}
+
+#[tokio::test]
+async fn an_event_keeps_the_moment_at_which_it_happened() {
+    let store = fresh().await;
+    let mut session = admitted(&store).await.at(after_noon(60_000));
+    let over = Command::End {
+        reason: EndReason::Completed,
+        at: Some(after_noon(1_234)),
+        references: conversations(&["conv_1"]),
+        witness: Witness::Webhook,
+        note: None,
+    };
+    session.tell(&store, over).await;
+    let ended = store.load(session.id).await.unwrap().0.pop().unwrap();
+    assert_eq!(ended.event.occurred_at, after_noon(1_234));
+    let row = store.session(session.id).await.unwrap().unwrap();
+    assert_eq!((row.record.announced_at, row.record.ended_at), (noon(), Some(after_noon(1_234))));
+}
+
+#[rstest]
+#[case::before_the_first_event(0)]
+#[case::in_the_past(1)]
+#[case::in_the_future(3)]
+#[tokio::test]
+async fn an_append_at_another_sequence_loses_without_a_trace(#[case] expected: u64) {
+    let store = fresh().await;
+    let session = admitted(&store).await;
+    let names = conversations(&["conv_1"]);
+    let mut late = session.append(placed(&names));
+    late.expected = Sequence(expected);
+    late.delivery = Some(delivery("body", &names, DeliveryState::Settled));
+
+    let before = footprint(&store).await;
+    assert_eq!(commit(&store, late).await, Err(Conflict::SequenceMoved));
+    assert_eq!(footprint(&store).await, before);
+}
+
+#[tokio::test]
+async fn an_append_to_a_stream_that_does_not_exist_loses_without_a_trace() {
+    let store = fresh().await;
+    let mut session = Session::new();
+    session.adopt(&session.append(request()));
+    let before = footprint(&store).await;
+    let lost = commit(&store, session.append(placed(&conversations(&["conv_1"])))).await;
+    assert_eq!(lost, Err(Conflict::SequenceMoved));
+    assert_eq!(footprint(&store).await, before);
+}
+
+#[tokio::test]
+async fn of_two_appends_of_one_call_in_one_batch_one_wins() {
+    let store = fresh().await;
+    let session = admitted(&store).await;
+    let first = session.append(placed(&conversations(&["conv_1"])));
+    let second = session.append(placed(&conversations(&["conv_2"])));
+
+    let results = store.commit(&[first.clone().into(), second.into()]).await.unwrap();
+    assert!(matches!(results[..], [Ok(_), Err(Conflict::SequenceMoved)]), "{results:?}");
+    assert_eq!(store.session(session.id).await.unwrap().unwrap().record, first.record);
+    assert_eq!(store.call_of(&conversations(&["conv_2"])).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn appends_of_one_call_that_follow_each_other_both_win_in_one_batch() {
+    let store = fresh().await;
+    let mut session = Session::new();
+    let first = session.append(request());
+    session.adopt(&first);
+    let second = session.append(placed(&conversations(&["conv_1"])));
+
+    let results = store.commit(&[first.into(), second.clone().into()]).await.unwrap();
+    assert!(results.iter().all(Result::is_ok), "{results:?}");
+    let row = store.session(session.id).await.unwrap().unwrap();
+    assert_eq!((row.record, row.sequence), (second.record, Sequence(3)));
+}
+
+/// i4: the database decides who dials.
+#[rstest]
+#[case::of_one_replica(1)]
+#[case::of_two_replicas(2)]
+#[tokio::test]
+async fn i4_of_twenty_simultaneous_admissions_of_one_call_exactly_one_wins(#[case] replicas: usize) {
+    let store = fresh().await;
+    let mut doors = Vec::new();
+    for _ in 0..replicas {
+        doors.push(store.open_again().await);
+    }
+    let append = Session::new().append(request());
+    let tasks: Vec<_> = (0..20)
+        .map(|task| {
+            let (door, append) = (doors[task % replicas].clone(), append.clone());
+            tokio::spawn(async move { commit(&door, append).await })
+        })
+        .collect();
+    let mut wins = 0;
+    for task in tasks {
+        match task.await.unwrap() {
+            Ok(_) => wins += 1,
+            Err(conflict) => assert_eq!(conflict, Conflict::SequenceMoved),
+        }
+    }
+    assert_eq!(wins, 1);
+    assert_eq!(store.load(append.call_id).await.unwrap().sequence(), Sequence(2));
+}
+
+#[rstest]
+#[case::the_admission(request(), Command::Abandon)]
+#[case::the_closing_of_its_doubt(Command::Abandon, request())]
+#[tokio::test]
+async fn of_an_admission_and_the_closing_of_its_doubt_the_first_wins(#[case] first: Command, #[case] second: Command) {
+    let store = fresh().await;
+    let session = Session::new();
+    commit(&store, session.append(first)).await.unwrap();
+    let before = footprint(&store).await;
+    assert_eq!(commit(&store, session.append(second)).await, Err(Conflict::SequenceMoved));
+    assert_eq!(footprint(&store).await, before);
+}
+
+#[tokio::test]
+async fn an_append_without_events_files_its_webhook_and_leaves_the_call_as_it_is() {
+    let store = fresh().await;
+    let session = admitted(&store).await;
+    let before = footprint(&store).await;
+    let mut append = session.append(placed(&conversations(&["conv_1"])));
+    append.events.clear();
+    append.delivery = Some(delivery("body", &conversations(&["conv_1"]), DeliveryState::Settled));
+    commit(&store, append).await.unwrap();
+
+    let after = footprint(&store).await;
+    assert_eq!((after.events, after.sessions, after.references), (before.events, before.sessions, before.references));
+    assert!(store.was_delivered("body").await.unwrap());
+}
+
+/// The record names a conversation that another call has, and no event says so: no caller does that, but the
+/// database must refuse it, and then the whole batch.
+#[tokio::test]
+async fn where_the_database_refuses_nothing_of_the_batch_is_stored_and_the_next_batch_is() {
+    let store = fresh().await;
+    let taken = conversations(&["conv_1"]);
+    told(&store, receive(&taken)).await;
+    let before = footprint(&store).await;
+
+    let good: Write = Session::new().append(request()).into();
+    let mut impossible = Session::new().append(request());
+    impossible.record.references = taken;
+    let refused = store.commit(&[good.clone(), impossible.into()]).await;
+    assert!(matches!(refused, Err(CommitError::NotStored(_))), "{refused:?}");
+    assert_eq!(footprint(&store).await, before);
+
+    commit(&store, good).await.unwrap();
+}

@@ -1,0 +1,24 @@
+//! The reports of sweeps.
+
+use serde_json::json;
+
+use super::support::*;
+use crate::store::Run;
+
+#[tokio::test]
+async fn the_latest_sweeps_come_newest_first_as_they_were_recorded() {
+    let store = fresh().await;
+    let run = |moment| Run {
+        scope: "full".to_owned(),
+        trigger: "interval".to_owned(),
+        node: "node-1".to_owned(),
+        started_at: after_noon(moment),
+        finished_at: after_noon(moment + 250),
+        report: json!({ "corrections": moment }),
+    };
+    for moment in [1_000, 0, 1_001] {
+        store.record_run(&run(moment)).await.unwrap();
+    }
+    assert_eq!(store.runs(2).await.unwrap(), [run(1_001), run(1_000)]);
+    assert_eq!(store.runs(9).await.unwrap().len(), 3);
+}

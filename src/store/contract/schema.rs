@@ -1,0 +1,49 @@
+//! The entities against the migrated schema: two descriptions of the same tables, kept by hand.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sea_orm::{ColumnTrait, EntityTrait, IdenStatic, Iterable, PrimaryKeyToColumn};
+
+use super::support::{Column, columns, fresh, tables};
+
+/// The table of an entity as the entity describes it.
+fn described<E: EntityTrait>() -> (String, BTreeSet<Column>) {
+    let keys: Vec<_> = E::PrimaryKey::iter().map(|key| key.into_column().as_str()).collect();
+    let columns = E::Column::iter().map(|column| Column {
+        name: column.as_str().to_owned(),
+        nullable: column.def().is_null(),
+        key: keys.contains(&column.as_str()),
+    });
+    (E::default().table_name().to_owned(), columns.collect())
+}
+
+fn entities() -> BTreeMap<String, BTreeSet<Column>> {
+    BTreeMap::from([
+        described::<entity::active_call_session::Entity>(),
+        described::<entity::agent::Entity>(),
+        described::<entity::api_key::Entity>(),
+        described::<entity::business::Entity>(),
+        described::<entity::call_event::Entity>(),
+        described::<entity::call_reference::Entity>(),
+        described::<entity::do_not_call::Entity>(),
+        described::<entity::ledger_epoch::Entity>(),
+        described::<entity::phone_number::Entity>(),
+        described::<entity::pool::Entity>(),
+        described::<entity::reconciliation_run::Entity>(),
+        described::<entity::webhook_inbox::Entity>(),
+    ])
+}
+
+#[tokio::test]
+async fn every_table_has_an_entity_and_every_entity_a_table() {
+    let store = fresh().await;
+    assert_eq!(tables(&store).await, entities().into_keys().collect());
+}
+
+#[tokio::test]
+async fn every_column_is_the_same_in_the_entity_and_in_the_table() {
+    let store = fresh().await;
+    for (table, described) in entities() {
+        assert_eq!(columns(&store, &table).await, described, "{table}");
+    }
+}

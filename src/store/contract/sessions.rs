@@ -1,0 +1,170 @@
+//! The session table: listings, and who is live.
+
+use std::collections::BTreeMap;
+
+use entity::active_call_session::{Column, Entity};
+use rstest::rstest;
+use sea_orm::EntityTrait;
+use sea_orm::sea_query::Expr;
+
+use super::support::*;
+use crate::domain::call::{Command, EndReason, Status, TerminationReason, Witness};
+use crate::domain::ids::CallId;
+use crate::store::{PageRequest, SessionFilter, Store};
+
+/// Moments in no order: whole seconds, milliseconds, and several calls in the same one.
+const MOMENTS: [i64; 16] = [0, 1_000, 1, 0, 999, 500, 50, 5, 1_001, 1_000, 0, 60_000, 1_010, 1_100, 10, 100];
+
+fn over(reason: EndReason) -> Command {
+    let references = conversations(&[]);
+    Command::End { reason, at: None, references, witness: Witness::Webhook, note: None }
+}
+
+async fn ids_of(store: &Store, filter: &SessionFilter) -> Vec<CallId> {
+    let page = store.list_sessions(filter, &PageRequest { after: None, limit: 100 }).await.unwrap();
+    assert_eq!(page.next, None);
+    page.sessions.iter().map(|session| session.call_id).collect()
+}
+
+#[rstest]
+#[tokio::test]
+async fn pages_show_every_call_once_newest_first(#[values(1, 2, 3, 5, 15, 16, 17)] limit: u64) {
+    let store = fresh().await;
+    let mut expected = Vec::new();
+    for moment in MOMENTS {
+        let mut session = Session::new().at(after_noon(moment));
+        session.tell(&store, request()).await;
+        expected.push((session.now, session.id));
+    }
+    expected.sort_unstable();
+    expected.reverse();
+
+    let mut seen = Vec::new();
+    let mut after = None;
+    loop {
+        let page = store.list_sessions(&SessionFilter::default(), &PageRequest { after, limit }).await.unwrap();
+        assert!(page.sessions.len() as u64 <= limit);
+        seen.extend(page.sessions.iter().map(|session| (session.record.announced_at, session.call_id)));
+        assert!(page.next.is_none() || page.next == seen.last().copied(), "the next page begins where this one ends");
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+        assert!(seen.len() < expected.len(), "the last full page is known to be the last");
+    }
+    assert_eq!(seen, expected);
+}
+
+#[tokio::test]
+async fn a_call_keeps_its_place_in_the_listing_when_it_goes_on() {
+    let store = fresh().await;
+    let mut first = admitted(&store).await;
+    let mut second = Session::new().at(after_noon(1));
+    second.tell(&store, request()).await;
+    first.now = after_noon(5_000);
+    first.tell(&store, placed(&conversations(&["conv_1"]))).await;
+    assert_eq!(ids_of(&store, &SessionFilter::default()).await, [second.id, first.id]);
+}
+
+#[tokio::test]
+async fn filters_show_what_matches_and_nothing_else() {
+    let store = fresh().await;
+    let mut placing = Session::new();
+    placing.tell(&store, request_of("7")).await;
+    let mut active = Session::new().at(after_noon(1_000));
+    active.tell(&store, request()).await;
+    active.tell(&store, placed(&conversations(&["conv_1"]))).await;
+    let mut ended = Session::new().at(after_noon(2_000));
+    ended.tell(&store, request()).await;
+    ended.tell(&store, over(EndReason::Completed)).await;
+
+    let statuses = |statuses: &[Status]| SessionFilter { statuses: statuses.to_vec(), ..SessionFilter::default() };
+    let from = |at| SessionFilter { from: Some(after_noon(at)), ..SessionFilter::default() };
+    let to = |at| SessionFilter { to: Some(after_noon(at)), ..SessionFilter::default() };
+    let table: [(SessionFilter, &[CallId]); 10] = [
+        (statuses(&[Status::Active]), &[active.id]),
+        (statuses(&[Status::Ended, Status::Placing]), &[ended.id, placing.id]),
+        (statuses(&[Status::Failed]), &[]),
+        (SessionFilter { business_id: Some("7".parse().unwrap()), ..SessionFilter::default() }, &[placing.id]),
+        (SessionFilter { provider_call_id: Some("conv_1".to_owned()), ..SessionFilter::default() }, &[active.id]),
+        (from(1_000), &[ended.id, active.id]),
+        (from(1_001), &[ended.id]),
+        (to(1_000), &[placing.id]),
+        (to(1_001), &[active.id, placing.id]),
+        (SessionFilter { to: Some(after_noon(2_000)), ..from(1) }, &[active.id]),
+    ];
+    for (filter, expected) in table {
+        assert_eq!(ids_of(&store, &filter).await, expected, "{filter:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_abandoned_admission_is_not_listed_but_is_known() {
+    let store = fresh().await;
+    let abandoned = told(&store, Command::Abandon).await;
+    let other = admitted(&store).await;
+    assert_eq!(ids_of(&store, &SessionFilter::default()).await, [other.id]);
+    let row = store.session(abandoned.id).await.unwrap().unwrap();
+    assert_eq!((row.record.end_reason, row.holder()), (Some(EndReason::Abandoned), None));
+}
+
+#[tokio::test]
+async fn the_live_calls_are_counted_by_state_and_by_business() {
+    let store = fresh().await;
+    assert_eq!(store.count_live_by_status().await.unwrap(), []);
+    for _ in 0..2 {
+        admitted(&store).await;
+    }
+    told(&store, request_of("7")).await;
+    told(&store, Command::Abandon).await;
+    let mut active = told(&store, receive(&conversations(&["conv_1"]))).await;
+    let mut gone = admitted(&store).await;
+    gone.tell(&store, over(EndReason::Completed)).await;
+
+    let count = async || store.count_live_by_status().await.unwrap().into_iter().map(word).collect::<BTreeMap<_, _>>();
+    assert_eq!(count().await, BTreeMap::from([("placing", 3), ("active", 1)]));
+    active.tell(&store, Command::RequestTermination { reason: TerminationReason::Operator }).await;
+    assert_eq!(count().await, BTreeMap::from([("placing", 3), ("terminating", 1)]));
+
+    for (business, live) in [("42", 3), ("7", 1), ("8", 0)] {
+        assert_eq!(store.count_live_of(&business.parse().unwrap()).await.unwrap(), live, "{business}");
+    }
+    assert_eq!(store.live_sessions().await.unwrap().len(), 4);
+}
+
+fn word((status, calls): (Status, u64)) -> (&'static str, u64) {
+    (status.as_str(), calls)
+}
+
+#[tokio::test]
+async fn live_calls_come_oldest_first() {
+    let store = fresh().await;
+    for moment in MOMENTS {
+        Session::new().at(after_noon(moment)).tell(&store, request()).await;
+    }
+    let live = store.live_sessions().await.unwrap();
+    assert_eq!(live.len(), MOMENTS.len());
+    assert!(live.is_sorted_by_key(|session| session.record.announced_at));
+}
+
+#[tokio::test]
+async fn several_calls_are_read_at_once_and_strangers_are_left_out() {
+    let store = fresh().await;
+    let calls = [admitted(&store).await, admitted(&store).await];
+    admitted(&store).await;
+    let stranger = Session::new().id;
+    let found = store.sessions_of(&[calls[0].id, stranger, calls[1].id]).await.unwrap();
+    let mut ids: Vec<_> = found.iter().map(|session| session.call_id).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, calls.map(|call| call.id));
+    assert_eq!(store.sessions_of(&[]).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_is_an_error() {
+    let store = fresh().await;
+    let call = admitted(&store).await;
+    Entity::update_many().col_expr(Column::Status, Expr::value("singing")).exec(store.writer()).await.unwrap();
+    let error = store.session(call.id).await.unwrap_err();
+    assert!(error.0.contains(&call.id.to_string()) && error.0.contains("singing"), "{error}");
+}

@@ -1,0 +1,278 @@
+//! The one place that opens a database for the contract, and small builders of what is written to it.
+
+use std::collections::BTreeSet;
+use std::ops::Deref;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use entity::{active_call_session, call_event, call_reference, webhook_inbox};
+use sea_orm::{ConnectionTrait, EntityTrait, Iterable, QueryOrder, Statement};
+use tempfile::TempDir;
+
+use crate::domain::call::{
+    Call, Command, Context, Direction, InboundDecision, Profile, Record, Reference, References, Source, Witness,
+    decide, evolve,
+};
+use crate::domain::ids::{CallId, PoolId};
+use crate::domain::notice::{News, Notice};
+use crate::sources;
+use crate::store::{
+    Append, Conflict, Delivery, DeliveryState, Epoch, EventStore, Sequence, Store, Trace, Write, Written,
+};
+
+/// A database of its own for one test; gone with the value.
+pub(super) struct Fresh {
+    store: Store,
+    url: String,
+    _folder: TempDir,
+}
+
+impl Deref for Fresh {
+    type Target = Store;
+
+    fn deref(&self) -> &Store {
+        &self.store
+    }
+}
+
+impl Fresh {
+    /// Opens the same database once more, as another replica or a later process does.
+    pub(super) async fn open_again(&self) -> Store {
+        Store::open(&self.url).await.unwrap()
+    }
+}
+
+/// A database without a schema.
+pub(super) async fn empty() -> Fresh {
+    let folder = TempDir::new().unwrap();
+    let url = format!("sqlite://{}?mode=rwc", folder.path().join("callgate.db").display());
+    Fresh { store: Store::open(&url).await.unwrap(), url, _folder: folder }
+}
+
+/// A database with today's schema and nothing in it.
+pub(super) async fn fresh() -> Fresh {
+    let database = empty().await;
+    database.migrate().await.unwrap();
+    database
+}
+
+/// A column as the database has it.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Column {
+    pub(super) name: String,
+    pub(super) nullable: bool,
+    pub(super) key: bool,
+}
+
+/// The tables that the migrations made.
+pub(super) async fn tables(store: &Store) -> BTreeSet<String> {
+    let sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
+    let rows = store.reader().query_all_raw(statement(store, sql)).await.unwrap();
+    rows.iter().map(|row| row.try_get("", "name").unwrap()).filter(|name| name != "seaql_migrations").collect()
+}
+
+/// The columns of a table.
+pub(super) async fn columns(store: &Store, table: &str) -> BTreeSet<Column> {
+    let sql = format!("SELECT name, \"notnull\" AS required, pk FROM pragma_table_info('{table}')");
+    let rows = store.reader().query_all_raw(statement(store, &sql)).await.unwrap();
+    rows.iter()
+        .map(|row| Column {
+            name: row.try_get("", "name").unwrap(),
+            nullable: row.try_get::<i64>("", "required").unwrap() == 0,
+            key: row.try_get::<i64>("", "pk").unwrap() > 0,
+        })
+        .collect()
+}
+
+fn statement(store: &Store, sql: &str) -> Statement {
+    Statement::from_string(store.reader().get_database_backend(), sql)
+}
+
+/// Every row that a commit may write.
+#[derive(Debug, PartialEq)]
+pub(super) struct Footprint {
+    pub(super) events: Vec<call_event::Model>,
+    pub(super) references: Vec<call_reference::Model>,
+    pub(super) sessions: Vec<active_call_session::Model>,
+    pub(super) inbox: Vec<webhook_inbox::Model>,
+}
+
+/// What is stored now: a write that leaves no trace leaves it equal.
+pub(super) async fn footprint(store: &Store) -> Footprint {
+    async fn all<E: EntityTrait>(store: &Store) -> Vec<E::Model> {
+        let in_order = E::PrimaryKey::iter().fold(E::find(), |query, key| {
+            use sea_orm::PrimaryKeyToColumn;
+            query.order_by_asc(key.into_column())
+        });
+        in_order.all(store.reader()).await.unwrap()
+    }
+    Footprint {
+        events: all::<call_event::Entity>(store).await,
+        references: all::<call_reference::Entity>(store).await,
+        sessions: all::<active_call_session::Entity>(store).await,
+        inbox: all::<webhook_inbox::Entity>(store).await,
+    }
+}
+
+/// The time at which the tests' calls are announced unless they say otherwise.
+pub(super) fn noon() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_769_515_200, 0).unwrap()
+}
+
+/// `milliseconds` after noon.
+pub(super) fn after_noon(milliseconds: i64) -> DateTime<Utc> {
+    noon() + TimeDelta::milliseconds(milliseconds)
+}
+
+pub(super) fn profile(direction: Direction, business: &str) -> Profile {
+    Profile {
+        pool: PoolId::default_pool(),
+        business_id: business.parse().unwrap(),
+        plan: "PRO".parse().unwrap(),
+        direction,
+        source: Source::api(),
+        agent_id: "agent_1".parse().unwrap(),
+        phone_number_id: None,
+        counterpart: None,
+        user_id: None,
+        request_hash: None,
+        max_duration_seconds: None,
+    }
+}
+
+pub(super) fn request() -> Command {
+    request_of("42")
+}
+
+pub(super) fn request_of(business: &str) -> Command {
+    Command::Request { profile: profile(Direction::Outbound, business), epoch: 1, business_limit: 3 }
+}
+
+/// An inbound call that is admitted.
+pub(super) fn receive(references: &References) -> Command {
+    Command::Receive {
+        profile: profile(Direction::Inbound, "42"),
+        references: references.clone(),
+        decision: InboundDecision::Admit { epoch: 1, business_limit: 3 },
+    }
+}
+
+pub(super) fn placed(references: &References) -> Command {
+    Command::ConfirmPlacement { references: references.clone(), witness: Witness::Answer }
+}
+
+/// These conversations.
+pub(super) fn conversations(values: &[&str]) -> References {
+    values.iter().map(|value| Reference::conversation(*value)).collect()
+}
+
+/// A webhook whose body nobody else has.
+pub(super) fn delivery(body: &str, references: &References, state: DeliveryState) -> Delivery {
+    Delivery {
+        body_hash: body.to_owned(),
+        event_type: "conversation.started".to_owned(),
+        notice: Notice {
+            news: News::Started,
+            call_id: None,
+            references: references.clone(),
+            agent_id: Some("agent_1".parse().unwrap()),
+            direction: Some(Direction::Outbound),
+            counterpart: None,
+            occurred_at: Some(noon()),
+        },
+        state,
+        outcome: "test",
+        call_id: None,
+        received_at: noon(),
+    }
+}
+
+/// One call as its session keeps it: the state, and the sequence of its latest event.
+#[derive(Clone, Debug)]
+pub(super) struct Session {
+    pub(super) id: CallId,
+    pub(super) call: Call,
+    pub(super) sequence: Sequence,
+    pub(super) now: DateTime<Utc>,
+}
+
+impl Session {
+    /// A call that nobody has heard of.
+    pub(super) fn new() -> Self {
+        Self { id: sources::new_call_id(), call: Call::Absent, sequence: Sequence::START, now: noon() }
+    }
+
+    /// The same at another time.
+    pub(super) fn at(self, now: DateTime<Utc>) -> Self {
+        Self { now, ..self }
+    }
+
+    /// What the command makes of the call, ready to be committed; none where it says nothing new.
+    pub(super) fn decide(&self, command: Command) -> Option<Append> {
+        let events = decide(&self.call, command, &Context { now: self.now }).unwrap_or_default();
+        let call = events.iter().fold(self.call.clone(), evolve);
+        let record = Record::of(&call).filter(|_| !events.is_empty())?;
+        Some(Append {
+            call_id: self.id,
+            expected: self.sequence,
+            events,
+            record,
+            epoch: None,
+            delivery: None,
+            settles: Vec::new(),
+            trace: Trace::default(),
+        })
+    }
+
+    /// The same, where it certainly says something new.
+    pub(super) fn append(&self, command: Command) -> Append {
+        self.decide(command).expect("the command is news to the call")
+    }
+
+    /// Takes what was committed as what has happened.
+    pub(super) fn adopt(&mut self, append: &Append) {
+        self.call = append.events.iter().fold(std::mem::take(&mut self.call), evolve);
+        self.sequence = append.expected.after(append.events.len());
+    }
+
+    /// Commits the command, which must win.
+    pub(super) async fn tell(&mut self, store: &Store, command: Command) -> Written {
+        let append = self.append(command);
+        let written = commit(store, append.clone()).await.unwrap();
+        self.adopt(&append);
+        written
+    }
+}
+
+/// A call that was admitted.
+pub(super) async fn admitted(store: &Store) -> Session {
+    told(store, request()).await
+}
+
+/// A call to which only this has happened.
+pub(super) async fn told(store: &Store, command: Command) -> Session {
+    let mut session = Session::new();
+    session.tell(store, command).await;
+    session
+}
+
+impl From<Append> for Write {
+    fn from(append: Append) -> Self {
+        Self::Append(Box::new(append))
+    }
+}
+
+impl From<Delivery> for Write {
+    fn from(delivery: Delivery) -> Self {
+        Self::File(delivery)
+    }
+}
+
+/// An admission that carries this epoch.
+pub(super) fn admission(epoch: Epoch) -> Append {
+    Append { epoch: Some(epoch), ..Session::new().append(request()) }
+}
+
+/// Commits one item.
+pub(super) async fn commit(store: &Store, write: impl Into<Write>) -> Result<Written, Conflict> {
+    store.commit(&[write.into()]).await.unwrap().remove(0)
+}
