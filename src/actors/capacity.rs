@@ -7,9 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use actix::{
-    Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture, Supervised, WrapFuture,
-};
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture, Supervised, WrapFuture};
 use tokio::sync::oneshot;
 
 use super::crash::Crash;
@@ -48,7 +46,17 @@ type Queued = (Instruction, Option<oneshot::Sender<Result<Answer, LedgerError>>>
 impl CapacityActor {
     /// An actor that rebuilds its ledger from `store` when it starts.
     pub fn new(store: Store, pool: PoolId, make_ledger: LedgerFactory, backlog: Arc<AtomicUsize>) -> Self {
-        Self { store, pool, make_ledger, backlog, ledger: None, epoch: None, surveyed: false, queue: Vec::new(), readers: Vec::new() }
+        Self {
+            store,
+            pool,
+            make_ledger,
+            backlog,
+            ledger: None,
+            epoch: None,
+            surveyed: false,
+            queue: Vec::new(),
+            readers: Vec::new(),
+        }
     }
 
     fn rebuild(&mut self, ctx: &mut Context<Self>) {
@@ -57,7 +65,8 @@ impl CapacityActor {
             // The epoch first: what an older one still admits after this cannot commit, so the rows are all there is.
             let state = store.begin_epoch(&pool).await?;
             let terms = store.pool(&pool).await?.ok_or_else(|| StoreError(format!("there is no pool {pool}")))?;
-            let holders: Vec<Holder> = store.live_sessions().await?.iter().filter_map(crate::store::Session::holder).collect();
+            let holders: Vec<Holder> =
+                store.live_sessions().await?.iter().filter_map(crate::store::Session::holder).collect();
             let slots = holders.len();
             ledger.load(terms, holders).await.map_err(|error| StoreError(error.to_string()))?;
             Ok::<_, StoreError>((ledger, state, slots))
@@ -77,7 +86,11 @@ impl CapacityActor {
         }));
     }
 
-    fn enqueue(&mut self, instruction: Instruction, ctx: &mut Context<Self>) -> oneshot::Receiver<Result<Answer, LedgerError>> {
+    fn enqueue(
+        &mut self,
+        instruction: Instruction,
+        ctx: &mut Context<Self>,
+    ) -> oneshot::Receiver<Result<Answer, LedgerError>> {
         let (reply, answer) = oneshot::channel();
         self.queue.push((instruction, Some(reply)));
         self.flush(ctx);
@@ -208,7 +221,9 @@ impl Handler<Acquire> for CapacityActor {
                     Ok(Acquired::Granted(Lease::new(call_id, epoch, standing, capacity)))
                 }
                 Ok(Ok(Answer::Acquired(Verdict::Held, _))) => Ok(Acquired::Held),
-                Ok(Ok(Answer::Acquired(Verdict::Rejected(why), standing))) => Err(AcquireError::Rejected(why, standing)),
+                Ok(Ok(Answer::Acquired(Verdict::Rejected(why), standing))) => {
+                    Err(AcquireError::Rejected(why, standing))
+                }
                 Ok(_) => Err(AcquireError::Unavailable),
                 Err(_) => Err(AcquireError::Recovering),
             }

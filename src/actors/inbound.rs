@@ -20,7 +20,9 @@ use crate::domain::notice::{News, Notice};
 use crate::domain::phone::MaskedNumber;
 use crate::domain::plan::Plans;
 use crate::sources;
-use crate::store::{Bulletin, Conflict, Delivery, DeliveryState, DirectoryCache, ParkedNotice, Store, StoreError, Trace, Write};
+use crate::store::{
+    Bulletin, Conflict, Delivery, DeliveryState, DirectoryCache, ParkedNotice, Store, StoreError, Trace, Write,
+};
 use crate::telemetry::Metrics;
 
 /// Decisions that are made again because a call became known meanwhile.
@@ -188,7 +190,10 @@ impl Intake {
             Some(call_id) => self.store.session(call_id).await?.map(|session| session.record.status),
             None => None,
         };
-        Ok((outcome, status.is_some_and(|status| matches!(status, Status::Active | Status::Placing | Status::Uncertain))))
+        Ok((
+            outcome,
+            status.is_some_and(|status| matches!(status, Status::Active | Status::Placing | Status::Uncertain)),
+        ))
     }
 
     /// Takes in a conversation that is live at the provider and that nobody knows.
@@ -198,7 +203,11 @@ impl Intake {
             notice,
             source: Source::named("sweep"),
             delivery: None,
-            settles: parked.iter().filter(|parked| parked.notice.news == News::Started).map(|parked| parked.id).collect(),
+            settles: parked
+                .iter()
+                .filter(|parked| parked.notice.news == News::Started)
+                .map(|parked| parked.id)
+                .collect(),
             trace: Trace { correlation_id: None, causation_id: Some("sweep".to_owned()) },
             keep: true,
         };
@@ -237,8 +246,14 @@ impl Intake {
                 Err(error) => Err(IntakeError(error.to_string())),
             };
         }
-        let newcomer =
-            Newcomer { notice: &notice, source: Source::named("webhook"), delivery: None, settles: vec![id], trace, keep: false };
+        let newcomer = Newcomer {
+            notice: &notice,
+            source: Source::named("webhook"),
+            delivery: None,
+            settles: vec![id],
+            trace,
+            keep: false,
+        };
         self.welcome(newcomer).await?;
         Ok(())
     }
@@ -269,7 +284,8 @@ impl Intake {
             let undecided = session.record.status.is_live() && session.record.references.conversation().is_none();
             let profile = session.record.profile.as_ref();
             let outbound = profile.is_some_and(|profile| profile.direction == Direction::Outbound);
-            let same_agent = notice.agent_id.is_none() || profile.map(|profile| &profile.agent_id) == notice.agent_id.as_ref();
+            let same_agent =
+                notice.agent_id.is_none() || profile.map(|profile| &profile.agent_id) == notice.agent_id.as_ref();
             undecided && outbound && same_agent
         }))
     }

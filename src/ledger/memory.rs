@@ -48,7 +48,7 @@ impl MemoryLedger {
             verdict,
             Standing {
                 business: self.occupancy.business(&request.business_id).taken(),
-                business_limit: request.business_limit,
+                business_limit: if request.business_limit == u32::MAX { self.pool.cap } else { request.business_limit },
                 global: self.occupancy.total().taken(),
                 global_limit: self.pool.cap,
             },

@@ -3,13 +3,15 @@
 use chrono::{DateTime, Utc};
 use entity::active_call_session::{Column, Entity, Model};
 use entity::call_reference;
+use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::OnConflict;
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::connection::Store;
 use super::port::{Sequence, StoreError};
-use super::row::{PROVIDER, record_of};
+use super::row::{PROVIDER, record_of, row_of};
 use crate::domain::admission::Holder;
-use crate::domain::call::{Record, References, Slot, SlotState, Status};
+use crate::domain::call::{Record, Reference, References, Slot, SlotState, Status};
 use crate::domain::ids::{BusinessId, CallId};
 
 /// One row of the session table.
@@ -183,5 +185,56 @@ impl Store {
             .one(self.reader())
             .await?;
         Ok(u64::try_from(count.unwrap_or(0)).unwrap_or(0))
+    }
+}
+
+/// For replaying the log.
+impl Store {
+    /// The calls that have a row, but no events.
+    pub async fn sessions_without_events(&self) -> Result<Vec<CallId>, StoreError> {
+        let with_events = sea_orm::sea_query::Query::select()
+            .column(entity::call_event::Column::CallId)
+            .from(entity::call_event::Entity)
+            .to_owned();
+        let rows = Entity::find().filter(Column::CallId.not_in_subquery(with_events)).all(self.reader()).await?;
+        rows.iter().map(|row| record_of(row).map(|(call_id, _, _)| call_id)).collect()
+    }
+
+    /// The names that a call has at the provider, by the table of references.
+    pub async fn references_of(&self, call_id: CallId) -> Result<References, StoreError> {
+        let rows = call_reference::Entity::find()
+            .filter(call_reference::Column::CallId.eq(call_id.to_string()))
+            .all(self.reader())
+            .await?;
+        let read = |row: call_reference::Model| {
+            Ok(Reference { kind: row.kind.parse().map_err(StoreError)?, value: row.value })
+        };
+        rows.into_iter().map(read).collect()
+    }
+
+    /// Writes the row and the references of a call as its events make them.
+    pub async fn rewrite_session(
+        &self,
+        call_id: CallId,
+        record: &Record,
+        sequence: Sequence,
+    ) -> Result<(), StoreError> {
+        let txn = self.begin().await?;
+        Entity::delete_by_id(call_id.to_string()).exec(&txn).await?;
+        Entity::insert(row_of(call_id, record, sequence)).exec_without_returning(&txn).await?;
+        for reference in record.references.iter() {
+            let row = call_reference::ActiveModel {
+                provider: Set(PROVIDER.to_owned()),
+                kind: Set(reference.kind.as_str().to_owned()),
+                value: Set(reference.value.clone()),
+                call_id: Set(call_id.to_string()),
+                created_at: Set(crate::sources::now()),
+            };
+            let key = [call_reference::Column::Provider, call_reference::Column::Kind, call_reference::Column::Value];
+            let replace = OnConflict::columns(key).update_column(call_reference::Column::CallId).to_owned();
+            call_reference::Entity::insert(row).on_conflict(replace).exec_without_returning(&txn).await?;
+        }
+        txn.commit().await?;
+        Ok(())
     }
 }

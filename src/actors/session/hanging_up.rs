@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use actix::{ActorFutureExt, AsyncContext, AtomicResponse, Context, Handler, Message, WrapFuture};
 
-use super::log::Entry;
 use super::CallSessionActor;
+use super::log::Entry;
 use crate::domain::call::{Command, EndReason, LiveCall, Phase, Placement, References, Slot, Witness};
 use crate::provider::{ConversationState, HangUp, HangUpWay};
 use crate::sources;

@@ -171,7 +171,11 @@ impl CallLog {
             events,
             record,
             epoch,
-            delivery: entry.delivery.clone().map(|delivery| Delivery { outcome, call_id: Some(self.call_id), ..delivery }),
+            delivery: entry.delivery.clone().map(|delivery| Delivery {
+                outcome,
+                call_id: Some(self.call_id),
+                ..delivery
+            }),
             settles: entry.settles.clone(),
             trace: entry.trace.clone(),
         };

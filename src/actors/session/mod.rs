@@ -20,8 +20,8 @@ use tokio::sync::oneshot;
 
 pub use self::admitting::{Admit, AdmitError, Admitted};
 pub use self::hearing::Hear;
-pub use self::placing::PlacementAnswer;
 use self::log::{CallLog, Entry, Recorded};
+pub use self::placing::PlacementAnswer;
 use super::crash::Crash;
 use super::services::Services;
 use crate::domain::call::{Call, Command, Phase, Record, Refusal};
@@ -95,7 +95,8 @@ impl CallSessionActor {
     {
         self.last_message = Instant::now();
         let before = Standing::of(self.log.call());
-        let log = std::mem::replace(&mut self.log, CallLog::absent(self.log.call_id()));
+        let absent = CallLog::absent(self.log.call_id());
+        let log = std::mem::replace(&mut self.log, absent);
         let done = work(log, Arc::clone(&self.services)).into_actor(self);
         Box::pin(done.map(move |(log, result, parked), act, ctx| {
             act.log = log;

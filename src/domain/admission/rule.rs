@@ -16,7 +16,7 @@ pub struct Request {
     pub business_id: BusinessId,
     /// On this plan.
     pub plan: PlanName,
-    /// Which may have this many at once.
+    /// Which may have this many at once; `u32::MAX`: as many as the pool's cap.
     pub business_limit: u32,
 }
 

@@ -159,7 +159,13 @@ mod tests {
     }
 
     fn call(status: Status, age: i64) -> CallView {
-        CallView { status, direction: Direction::Outbound, bound: status != Status::Uncertain, age: s(age), quiet: s(age) }
+        CallView {
+            status,
+            direction: Direction::Outbound,
+            bound: status != Status::Uncertain,
+            age: s(age),
+            quiet: s(age),
+        }
     }
 
     fn evidence(missing_for: Option<i64>, account_proven: bool) -> Evidence {
@@ -183,19 +189,54 @@ mod tests {
 
     #[rstest]
     #[case::live(call(Status::Active, 9999), Look::Live, evidence(None, true), Conclusion::Sound)]
-    #[case::uncertain_found(call(Status::Uncertain, 1), Look::Live, evidence(None, false), Conclusion::Correct(Correction::ObserveLive))]
+    #[case::uncertain_found(
+        call(Status::Uncertain, 1),
+        Look::Live,
+        evidence(None, false),
+        Conclusion::Correct(Correction::ObserveLive)
+    )]
     #[case::over(call(Status::Active, 61), Look::Over { at: None }, evidence(None, false), Conclusion::Correct(Correction::End { reason: EndReason::ProviderEnded, at: None }))]
     #[case::missing_once(call(Status::Active, 100), Look::Missing, evidence(None, true), Conclusion::StillMissing)]
-    #[case::missing_twice_too_soon(call(Status::Active, 100), Look::Missing, evidence(Some(29), true), Conclusion::StillMissing)]
+    #[case::missing_twice_too_soon(
+        call(Status::Active, 100),
+        Look::Missing,
+        evidence(Some(29), true),
+        Conclusion::StillMissing
+    )]
     #[case::missing_twice(call(Status::Active, 100), Look::Missing, evidence(Some(30), true), Conclusion::Correct(Correction::End { reason: EndReason::ProviderMissing, at: None }))]
-    #[case::missing_twice_elsewhere(call(Status::Active, 100), Look::Missing, evidence(Some(30), false), Conclusion::StillMissing)]
+    #[case::missing_twice_elsewhere(
+        call(Status::Active, 100),
+        Look::Missing,
+        evidence(Some(30), false),
+        Conclusion::StillMissing
+    )]
     #[case::old_and_missing(call(Status::Active, 3600), Look::Missing, evidence(Some(30), false), Conclusion::Correct(Correction::End { reason: EndReason::AgedOut, at: None }))]
-    #[case::uncertain_missing_once(call(Status::Uncertain, 100), Look::Missing, evidence(None, false), Conclusion::StillMissing)]
-    #[case::uncertain_missing_twice(call(Status::Uncertain, 100), Look::Missing, evidence(Some(30), false), Conclusion::Correct(Correction::FailPlacement))]
-    #[case::uncertain_young(call(Status::Uncertain, 59), Look::Missing, evidence(Some(40), false), Conclusion::StillMissing)]
+    #[case::uncertain_missing_once(
+        call(Status::Uncertain, 100),
+        Look::Missing,
+        evidence(None, false),
+        Conclusion::StillMissing
+    )]
+    #[case::uncertain_missing_twice(
+        call(Status::Uncertain, 100),
+        Look::Missing,
+        evidence(Some(30), false),
+        Conclusion::Correct(Correction::FailPlacement)
+    )]
+    #[case::uncertain_young(
+        call(Status::Uncertain, 59),
+        Look::Missing,
+        evidence(Some(40), false),
+        Conclusion::StillMissing
+    )]
     #[case::silence(call(Status::Active, 14399), Look::Unanswered, evidence(None, false), Conclusion::Unknown)]
     #[case::long_silence(call(Status::Active, 14400), Look::Unanswered, evidence(None, false), Conclusion::Correct(Correction::End { reason: EndReason::AgedOut, at: None }))]
-    fn an_answer_means(#[case] call: CallView, #[case] look: Look, #[case] known: Evidence, #[case] expected: Conclusion) {
+    fn an_answer_means(
+        #[case] call: CallView,
+        #[case] look: Look,
+        #[case] known: Evidence,
+        #[case] expected: Conclusion,
+    ) {
         assert_eq!(conclude(&call, look, known, &policy()), expected);
     }
 

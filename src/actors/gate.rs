@@ -1,0 +1,390 @@
+//! The gate: what HTTP handlers talk to. Knows every room of the node, holds no state of its own.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use actix::Addr;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::capacity::{Capacity, CapacityActor, Configure, Snapshot};
+use super::directory::Directory;
+use super::inbound::Intake;
+use super::journal::{Flush, JournalActor, Publish};
+use super::keyed::Keyed;
+use super::roster::Roster;
+use super::session::{Apply, SessionError};
+use super::supervisor::SupervisorActor;
+use crate::domain::admission::Rejection;
+use crate::domain::business::Subscription;
+use crate::domain::call::{Command, EndReason, Record, References, Refusal, TerminationReason, Witness};
+use crate::domain::ids::{BusinessId, CallId, PoolId};
+use crate::domain::plan::Plans;
+use crate::domain::pool::Pool;
+use crate::domain::retry_after::{RetryAfter, Wait};
+use crate::ledger::Standing;
+use crate::sources;
+use crate::store::{Bulletin, DirectoryCache, Store, StoreError, Trace};
+use crate::telemetry::Metrics;
+
+/// How long a reader waits for the ledger's counts.
+const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The rooms of one node.
+pub struct GateParts {
+    /// The database.
+    pub store: Store,
+    /// The directory of businesses, as requests read it.
+    pub cache: DirectoryCache,
+    /// The active sessions.
+    pub directory: Directory,
+    /// Who gives slots.
+    pub capacity: Addr<CapacityActor>,
+    /// Who stores events.
+    pub journal: Addr<JournalActor>,
+    /// Who sweeps.
+    pub supervisor: Addr<SupervisorActor>,
+    /// Who takes webhooks in.
+    pub intake: Intake,
+    /// Every actor's state.
+    pub roster: Roster,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// The plans on offer.
+    pub plans: Arc<Plans>,
+    /// The configured waits.
+    pub retry_after: RetryAfter,
+    /// Requests at work at once.
+    pub max_in_flight: usize,
+}
+
+/// The front of a node. Clones share it.
+#[derive(Clone)]
+pub struct Gate {
+    parts: Arc<GateParts>,
+    in_flight: Arc<Semaphore>,
+    turns: Arc<Keyed<(BusinessId, String)>>,
+    draining: Arc<AtomicBool>,
+}
+
+/// The caller's turn: what was asked cannot be done, and asking again does not help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// No telephone number.
+    #[error("toNumber must be E.164, for example +14155550123, or national with the business's country")]
+    InvalidNumber,
+    /// Nobody of that name.
+    #[error("the business is not registered")]
+    UnknownBusiness,
+    /// Not paying.
+    #[error("the subscription is {0}")]
+    SubscriptionInactive(Subscription),
+    /// Its limit is 0.
+    #[error("the business has a limit of 0 calls at once")]
+    CallsDisabled,
+    /// Of another business.
+    #[error("the agent belongs to another business")]
+    OthersAgent,
+    /// Of another business.
+    #[error("the phone number belongs to another business")]
+    OthersNumber,
+    /// On the list.
+    #[error("the number is on the do-not-call list of the business")]
+    DoNotCall,
+    /// The same key, another body.
+    #[error("the Idempotency-Key was used for another request")]
+    IdempotencyKeyReused,
+    /// No such call.
+    #[error("there is no call of that id")]
+    UnknownCall,
+    /// Too late.
+    #[error("the call is over already")]
+    CallAlreadyOver,
+}
+
+/// Why a request is not done.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GateError {
+    /// The caller's turn.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// No slot, by the rule.
+    #[error("{0}")]
+    NoSlot(Rejection, Standing),
+    /// The provider is full.
+    #[error("the provider is full: {detail}")]
+    ProviderFull {
+        /// The call that failed.
+        call_id: CallId,
+        /// How long the provider asks us to wait.
+        retry_after: Option<Duration>,
+        /// What it said.
+        detail: String,
+    },
+    /// The provider refused.
+    #[error("the provider refused the call: {detail}")]
+    ProviderRefused {
+        /// The call that failed.
+        call_id: CallId,
+        /// What it said.
+        detail: String,
+    },
+    /// It may be ringing.
+    #[error("it is unknown whether the provider dialled; the slot is kept, poll the call: {detail}")]
+    OutcomeUnknown {
+        /// The call.
+        call_id: Option<CallId>,
+        /// What was seen.
+        detail: String,
+    },
+    /// An earlier request of the same key came to this.
+    #[error("{0}")]
+    Replayed(Box<GateError>),
+    /// The ledger is being rebuilt, or the provider has not been asked yet.
+    #[error("the gate is finding out which calls are live")]
+    Recovering,
+    /// The ledger does not answer.
+    #[error("the ledger of slots is not available")]
+    LedgerAway,
+    /// The event store does not answer.
+    #[error("the event store is not available")]
+    EventStore(String),
+    /// Too much at once.
+    #[error("the gate has too much to do")]
+    Overloaded,
+}
+
+impl GateError {
+    /// The error code of the contract.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Refused(refused) => match refused {
+                Refused::InvalidNumber => "INVALID_DESTINATION_PHONE",
+                Refused::UnknownBusiness => "SUBSCRIPTION_NOT_FOUND",
+                Refused::SubscriptionInactive(_) => "SUBSCRIPTION_INACTIVE",
+                Refused::CallsDisabled => "CONCURRENT_CALLS_DISABLED",
+                Refused::OthersAgent | Refused::OthersNumber => "FORBIDDEN",
+                Refused::DoNotCall => "DO_NOT_CALL_BLOCKED",
+                Refused::IdempotencyKeyReused => "IDEMPOTENCY_KEY_REUSED",
+                Refused::UnknownCall => "NOT_FOUND",
+                Refused::CallAlreadyOver => "CALL_ALREADY_OVER",
+            },
+            Self::NoSlot(why, _) => why.code(),
+            Self::ProviderFull { .. } => "ELEVENLABS_429_RATE_LIMIT",
+            Self::ProviderRefused { .. } => "CALL_INITIATION_FAILED",
+            Self::OutcomeUnknown { .. } => "CALL_OUTCOME_UNKNOWN",
+            Self::Replayed(error) => error.code(),
+            Self::Recovering => "CAPACITY_RECOVERING",
+            Self::LedgerAway => "CAPACITY_STORE_UNAVAILABLE",
+            Self::EventStore(_) => "EVENT_STORE_UNAVAILABLE",
+            Self::Overloaded => "OVERLOADED",
+        }
+    }
+
+    /// When to ask again, where asking again may help.
+    pub fn wait(&self) -> Option<Wait> {
+        match self {
+            Self::NoSlot(why, _) => Some(why.wait()),
+            Self::ProviderFull { retry_after, .. } => Some(Wait::Provider { asked: *retry_after }),
+            Self::Recovering | Self::LedgerAway | Self::EventStore(_) | Self::Overloaded => Some(Wait::Other),
+            Self::Refused(_) | Self::ProviderRefused { .. } | Self::OutcomeUnknown { .. } | Self::Replayed(_) => None,
+        }
+    }
+
+    pub(super) fn replayed(self) -> Self {
+        Self::Replayed(Box::new(self))
+    }
+}
+
+impl From<StoreError> for GateError {
+    fn from(error: StoreError) -> Self {
+        Self::EventStore(error.to_string())
+    }
+}
+
+impl From<SessionError> for GateError {
+    fn from(error: SessionError) -> Self {
+        match error {
+            SessionError::Refused(Refusal::AlreadyOver) => Self::Refused(Refused::CallAlreadyOver),
+            SessionError::Refused(Refusal::Unknown | Refusal::AlreadyExists) => Self::Refused(Refused::UnknownCall),
+            SessionError::Conflict(conflict) => Self::EventStore(conflict.to_string()),
+            SessionError::Unavailable(reason) => Self::EventStore(reason),
+        }
+    }
+}
+
+/// A request that is at work. Dropped, it makes room for another.
+#[derive(Debug)]
+pub struct InFlight {
+    _permit: OwnedSemaphorePermit,
+    metrics: Arc<Metrics>,
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.metrics.in_flight_requests.dec();
+    }
+}
+
+impl Gate {
+    /// The front of the rooms in `parts`.
+    pub fn new(parts: GateParts) -> Self {
+        let in_flight = Arc::new(Semaphore::new(parts.max_in_flight));
+        Self { parts: Arc::new(parts), in_flight, turns: Arc::default(), draining: Arc::default() }
+    }
+
+    /// A place for one more request, or [`GateError::Overloaded`] at once.
+    pub fn enter(&self) -> Result<InFlight, GateError> {
+        let metrics = Arc::clone(&self.parts.metrics);
+        match Arc::clone(&self.in_flight).try_acquire_owned() {
+            Ok(permit) => {
+                metrics.in_flight_requests.inc();
+                Ok(InFlight { _permit: permit, metrics })
+            }
+            Err(_) => {
+                metrics.overloaded.inc();
+                Err(GateError::Overloaded)
+            }
+        }
+    }
+
+    /// Asks for a call to be hung up.
+    pub async fn hang_up(&self, call_id: CallId, trace: Trace) -> Result<Record, GateError> {
+        let command = Command::RequestTermination { reason: TerminationReason::Operator };
+        self.apply(call_id, command, trace).await
+    }
+
+    /// Notes the operator's word that a call is over.
+    pub async fn force_end(&self, call_id: CallId, reason: String, trace: Trace) -> Result<Record, GateError> {
+        let over = self.parts.store.session(call_id).await?.is_some_and(|session| !session.record.status.is_live());
+        if over {
+            return Err(Refused::CallAlreadyOver.into());
+        }
+        let command = Command::End {
+            reason: EndReason::Operator,
+            at: None,
+            references: References::none(),
+            witness: Witness::Operator,
+            note: Some(reason),
+        };
+        self.apply(call_id, command, trace).await
+    }
+
+    async fn apply(&self, call_id: CallId, command: Command, trace: Trace) -> Result<Record, GateError> {
+        let applied = self.parts.directory.ask(call_id, Apply { command, trace }).await??;
+        applied.record.ok_or(GateError::Refused(Refused::UnknownCall))
+    }
+
+    /// Everything the ledger counts; none while it is being rebuilt.
+    pub async fn snapshot(&self) -> Option<Capacity> {
+        let asked = tokio::time::timeout(SNAPSHOT_TIMEOUT, self.parts.capacity.send(Snapshot)).await;
+        asked.ok()?.ok()?
+    }
+
+    /// The counts that matter to a call, as they are now.
+    pub async fn standing_of(&self, record: &Record) -> Standing {
+        let Some(profile) = &record.profile else { return Standing::default() };
+        let business = self.parts.cache.business(&profile.business_id).await.ok().flatten();
+        let Some(capacity) = self.snapshot().await else { return Standing::default() };
+        let cap = capacity.occupied.cap;
+        Standing {
+            business: capacity.occupied.businesses.get(&profile.business_id).map_or(0, |counts| counts.taken()),
+            business_limit: business.map_or(cap, |business| business.limit(&self.parts.plans, cap)),
+            global: capacity.occupied.total.taken(),
+            global_limit: cap,
+        }
+    }
+
+    /// Changes the pool's cap and pause, here at once, with an event that says who did it.
+    pub async fn change_pool(&self, cap: Option<u32>, paused: Option<bool>, by: String) -> Result<Pool, GateError> {
+        let changed = self.parts.store.change_pool(&PoolId::default_pool(), cap, paused).await?;
+        let pool = changed.ok_or_else(|| GateError::EventStore("the pool has no row".to_owned()))?;
+        let told = Configure(pool.clone());
+        self.parts.capacity.send(told).await.map_err(|_| GateError::Recovering)?;
+        tracing::info!(cap = pool.cap, paused = pool.paused, by, "the pool was changed");
+        self.parts.journal.do_send(Publish(Bulletin::PoolChanged {
+            pool: pool.id.clone(),
+            cap: pool.cap,
+            paused: pool.paused,
+            by,
+        }));
+        Ok(pool)
+    }
+
+    /// Seconds for `Retry-After`.
+    pub fn retry_after(&self, wait: Wait) -> u64 {
+        self.parts.retry_after.seconds(wait, sources::chance())
+    }
+
+    /// From now on the node is not ready.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether the node is going away.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::SeqCst)
+    }
+
+    /// Waits until no placement is under way and everything is stored.
+    pub async fn settle(&self) {
+        while self.parts.directory.services().dials() > 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let _ = self.parts.journal.send(Flush).await;
+    }
+
+    /// The database.
+    pub fn store(&self) -> &Store {
+        &self.parts.store
+    }
+
+    /// The directory of businesses, as requests read it.
+    pub fn cache(&self) -> &DirectoryCache {
+        &self.parts.cache
+    }
+
+    /// The active sessions.
+    pub fn directory(&self) -> &Directory {
+        &self.parts.directory
+    }
+
+    /// Who gives slots.
+    pub fn capacity(&self) -> &Addr<CapacityActor> {
+        &self.parts.capacity
+    }
+
+    /// Who stores events.
+    pub fn journal(&self) -> &Addr<JournalActor> {
+        &self.parts.journal
+    }
+
+    /// Who sweeps.
+    pub fn supervisor(&self) -> &Addr<SupervisorActor> {
+        &self.parts.supervisor
+    }
+
+    /// Who takes webhooks in.
+    pub fn intake(&self) -> &Intake {
+        &self.parts.intake
+    }
+
+    /// Every actor's state.
+    pub fn roster(&self) -> &Roster {
+        &self.parts.roster
+    }
+
+    /// What is counted.
+    pub fn metrics(&self) -> &Metrics {
+        &self.parts.metrics
+    }
+
+    /// The plans on offer.
+    pub fn plans(&self) -> &Plans {
+        &self.parts.plans
+    }
+
+    pub(super) fn turns(&self) -> &Keyed<(BusinessId, String)> {
+        &self.turns
+    }
+}

@@ -1,0 +1,242 @@
+//! The SupervisorActor: sweeps on an interval and on request, wakes what crashed, lets parked webhooks go on.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture, Supervised, WrapFuture};
+use chrono::{DateTime, Utc};
+use tokio::sync::oneshot;
+
+use super::crash::Crash;
+use super::sweep::Memory;
+pub use super::sweep::{Report, Scope, Sweep, SweepError};
+use crate::domain::ids::CallId;
+use crate::sources;
+
+/// Between two attempts at the first look at the provider.
+const SURVEY_PAUSE: Duration = Duration::from_secs(2);
+
+/// When the supervisor does what.
+#[derive(Clone, Copy, Debug)]
+pub struct Schedule {
+    /// Between two sweeps of all views.
+    pub full: Duration,
+    /// Between two sweeps of ledger against table.
+    pub ledger: Duration,
+    /// From the start to the first full sweep.
+    pub startup_delay: Duration,
+}
+
+/// Compares all views, periodically.
+pub struct SupervisorActor {
+    sweep: Arc<Sweep>,
+    schedule: Schedule,
+    /// What earlier sweeps found missing; away while one runs.
+    memory: Option<Memory>,
+    waiting: Vec<(Scope, &'static str, oneshot::Sender<Result<Report, SweepError>>)>,
+    revisiting: bool,
+    revisit_again: bool,
+    last: Option<LastSweep>,
+    sweeps: u64,
+}
+
+/// The latest sweep of this node.
+#[derive(Clone, Debug)]
+pub struct LastSweep {
+    /// When it was done.
+    pub finished_at: DateTime<Utc>,
+    /// Its report, or why it was cut short.
+    pub result: Result<Report, SweepError>,
+}
+
+impl SupervisorActor {
+    /// A supervisor that begins to sweep when it starts.
+    pub fn new(sweep: Arc<Sweep>, schedule: Schedule) -> Self {
+        Self {
+            sweep,
+            schedule,
+            memory: Some(Memory::default()),
+            waiting: Vec::new(),
+            revisiting: false,
+            revisit_again: false,
+            last: None,
+            sweeps: 0,
+        }
+    }
+
+    fn on_timer(&mut self, scope: Scope, trigger: &'static str, ctx: &mut Context<Self>) {
+        // A sweep that is under way serves as well.
+        if self.memory.is_some() {
+            let (done, _) = oneshot::channel();
+            self.waiting.push((scope, trigger, done));
+            self.next(ctx);
+        }
+    }
+
+    /// Runs the next sweep, if none is under way: runs never overlap.
+    fn next(&mut self, ctx: &mut Context<Self>) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let Some(mut memory) = self.memory.take() else { return };
+        let (scope, trigger, done) = self.waiting.remove(0);
+        let sweep = Arc::clone(&self.sweep);
+        let swept = async move {
+            let result = sweep.run(scope, trigger, &mut memory).await;
+            (memory, result)
+        };
+        ctx.spawn(swept.into_actor(self).map(|(memory, result), act, ctx| {
+            act.memory = Some(memory);
+            act.sweeps += 1;
+            act.last = Some(LastSweep { finished_at: sources::now(), result: result.clone() });
+            let _ = done.send(result);
+            act.next(ctx);
+        }));
+    }
+
+    /// Calls may be live that a fresh database knows nothing of: asks until the provider has answered once.
+    fn survey(&mut self, ctx: &mut Context<Self>) {
+        let sweep = Arc::clone(&self.sweep);
+        let surveyed = async move { sweep.survey().await };
+        ctx.spawn(surveyed.into_actor(self).map(|surveyed, _, ctx| {
+            if let Err(error) = surveyed {
+                tracing::warn!(%error, "the provider has not been asked for its live calls yet");
+                ctx.run_later(SURVEY_PAUSE, Self::survey);
+            }
+        }));
+    }
+}
+
+impl Actor for SupervisorActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        self.survey(ctx);
+        let Schedule { full, ledger, startup_delay } = self.schedule;
+        ctx.run_later(startup_delay, |act, ctx| act.on_timer(Scope::Full, "start", ctx));
+        ctx.run_interval(full, |act, ctx| act.on_timer(Scope::Full, "interval", ctx));
+        ctx.run_interval(ledger, |act, ctx| act.on_timer(Scope::Ledger, "interval", ctx));
+        ctx.notify(RevisitParked);
+    }
+}
+
+impl Supervised for SupervisorActor {
+    fn restarting(&mut self, _: &mut Context<Self>) {
+        // What was found missing before must be found missing again: the safe direction.
+        self.memory = Some(Memory::default());
+        self.waiting.clear();
+        self.revisiting = false;
+        self.revisit_again = false;
+    }
+}
+
+/// Runs a sweep and gives its report; waits for one that is under way.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Report, SweepError>")]
+pub struct Reconcile {
+    /// Which views.
+    pub scope: Scope,
+    /// Why now.
+    pub trigger: &'static str,
+}
+
+impl Handler<Reconcile> for SupervisorActor {
+    type Result = ResponseFuture<Result<Report, SweepError>>;
+
+    fn handle(&mut self, Reconcile { scope, trigger }: Reconcile, ctx: &mut Context<Self>) -> Self::Result {
+        let (done, report) = oneshot::channel();
+        self.waiting.push((scope, trigger, done));
+        self.next(ctx);
+        Box::pin(async move { report.await.unwrap_or_else(|_| Err(SweepError("the supervisor crashed".to_owned()))) })
+    }
+}
+
+/// A session crashed: it is activated again and goes on with its duties.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct SessionCrashed {
+    /// The call.
+    pub call_id: CallId,
+}
+
+impl Handler<SessionCrashed> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, SessionCrashed { call_id }: SessionCrashed, _: &mut Context<Self>) {
+        self.sweep.intake.directory.wake(call_id);
+    }
+}
+
+/// A placement is decided: webhooks that waited for that may go on.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct RevisitParked;
+
+impl Handler<RevisitParked> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, _: RevisitParked, ctx: &mut Context<Self>) {
+        if self.revisiting {
+            self.revisit_again = true;
+            return;
+        }
+        self.revisiting = true;
+        let sweep = Arc::clone(&self.sweep);
+        let revisited = async move { sweep.intake.revisit_parked().await };
+        ctx.spawn(revisited.into_actor(self).map(|revisited, act, ctx| {
+            if let Err(error) = revisited {
+                tracing::warn!(%error, "parked webhooks wait for the next sweep");
+            }
+            act.revisiting = false;
+            if std::mem::take(&mut act.revisit_again) {
+                ctx.notify(RevisitParked);
+            }
+        }));
+    }
+}
+
+/// Shows the supervisor.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "SupervisorView")]
+pub struct Inspect;
+
+/// The supervisor at one moment.
+#[derive(Clone, Debug, actix::MessageResponse)]
+pub struct SupervisorView {
+    /// Whether a sweep is under way.
+    pub sweeping: bool,
+    /// Sweeps of this node so far.
+    pub sweeps: u64,
+    /// Sweeps that wait.
+    pub waiting: usize,
+    /// The latest.
+    pub last: Option<LastSweep>,
+    /// When it does what.
+    pub schedule: Schedule,
+    /// Calls that earlier sweeps found no trace of, and since when.
+    pub missing: Vec<(CallId, Duration)>,
+}
+
+impl Handler<Inspect> for SupervisorActor {
+    type Result = SupervisorView;
+
+    fn handle(&mut self, _: Inspect, _: &mut Context<Self>) -> SupervisorView {
+        let now = Instant::now();
+        SupervisorView {
+            sweeping: self.memory.is_none(),
+            sweeps: self.sweeps,
+            waiting: self.waiting.len(),
+            last: self.last.clone(),
+            schedule: self.schedule,
+            missing: self.memory.as_ref().map(|memory| memory.missing(now)).unwrap_or_default(),
+        }
+    }
+}
+
+impl Handler<Crash> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, crash: Crash, _: &mut Context<Self>) {
+        crash.now();
+    }
+}

@@ -1,0 +1,66 @@
+//! Request bodies: read up to a limit, as JSON, strictly. An error names the field.
+
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::{HttpRequest, web};
+use serde::de::{DeserializeOwned, Error};
+use serde::{Deserialize, Deserializer};
+use sha2::{Digest, Sha256};
+
+use super::problem::Problem;
+use crate::domain::ids::BusinessId;
+
+/// A JSON request is at most this long: 16 KiB of clientData, and the rest.
+pub(super) const JSON_LIMIT: usize = 64 * 1024;
+
+/// The body's bytes.
+pub(super) async fn read(payload: web::Payload, limit: usize, request: &HttpRequest) -> Result<web::Bytes, Problem> {
+    let too_large = || Problem::new("PAYLOAD_TOO_LARGE", format!("the body is longer than {limit} bytes"), request);
+    match payload.to_bytes_limited(limit).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(error)) => Err(Problem::invalid(format!("the body cannot be read: {error}"), request)),
+        Err(_) => Err(too_large()),
+    }
+}
+
+/// The body as JSON, and the SHA-256 of its bytes in hex.
+pub(super) async fn json<T: DeserializeOwned>(
+    payload: web::Payload,
+    request: &HttpRequest,
+) -> Result<(T, String), Problem> {
+    let is_json = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|value| {
+        let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+    });
+    if !is_json {
+        let detail = "send the body as Content-Type: application/json";
+        return Err(Problem::new("UNSUPPORTED_MEDIA_TYPE", detail, request));
+    }
+    let bytes = read(payload, JSON_LIMIT, request).await?;
+    let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        let detail = match path.as_str() {
+            "." | "?" => error.inner().to_string(),
+            path => format!("{path}: {}", error.inner()),
+        };
+        Problem::invalid(detail, request)
+    })?;
+    deserializer.end().map_err(|error| Problem::invalid(error.to_string(), request))?;
+    Ok((value, hex::encode(Sha256::digest(&bytes))))
+}
+
+/// A business id: text, or a JSON number, which is read as its decimal text.
+pub(super) fn business_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BusinessId, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum TextOrNumber {
+        Text(String),
+        Number(serde_json::Number),
+    }
+    let text = match TextOrNumber::deserialize(deserializer) {
+        Ok(TextOrNumber::Text(text)) => text,
+        Ok(TextOrNumber::Number(number)) => number.to_string(),
+        Err(_) => return Err(D::Error::custom("businessId is text or a number")),
+    };
+    text.parse().map_err(D::Error::custom)
+}

@@ -1,0 +1,58 @@
+//! `/metrics`: OpenMetrics text. Gauges are set from the ledger and the table when somebody looks.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use subtle::ConstantTimeEq;
+
+use super::auth::{bearer, require};
+use super::problem::Problem;
+use super::state::AppState;
+use crate::actors::Gate;
+use crate::domain::call::Status;
+use crate::ledger::{Counts, LedgerMode};
+use crate::store::Scope;
+use crate::telemetry::metrics::CONTENT_TYPE;
+
+/// `GET /metrics`, `GET /api/concurrent-metrics/prometheus`
+pub(super) async fn get(request: HttpRequest, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
+    match &state.metrics_token {
+        Some(token) if bearer(&request).is_some_and(|key| bool::from(key.as_bytes().ct_eq(token.as_bytes()))) => {}
+        Some(_) => {
+            let detail = "send the metrics token as Authorization: Bearer TOKEN";
+            return Err(Problem::new("UNAUTHORIZED", detail, &request));
+        }
+        None => {
+            require(&request, Scope::Read).await?;
+        }
+    }
+    observe(&state.gate).await;
+    Ok(HttpResponse::Ok().content_type(CONTENT_TYPE).body(state.gate.metrics().encode()))
+}
+
+/// Sets the gauges to what is so now.
+async fn observe(gate: &Gate) {
+    let metrics = gate.metrics();
+    match gate.snapshot().await {
+        Some(capacity) => {
+            let occupied = &capacity.occupied;
+            metrics.platform_global_active_calls.set(i64::from(occupied.total.held));
+            metrics.slots_overflow.set(i64::from(occupied.total.overflow));
+            metrics.slots_cap.set(i64::from(occupied.cap));
+            metrics.ledger_epoch.set(i64::try_from(capacity.epoch.0).unwrap_or(i64::MAX));
+            metrics.set_ledger_mode(capacity.mode.as_str());
+            let plans = gate.plans().iter().map(|(name, _)| name).chain(occupied.plans.keys());
+            for plan in plans {
+                let Counts { held, .. } = occupied.plans.get(plan).copied().unwrap_or_default();
+                metrics.set_slots_held(plan.as_str(), held);
+                metrics.set_slots_reserved(plan.as_str(), occupied.reserves.get(plan).copied().unwrap_or_default());
+            }
+        }
+        None => metrics.set_ledger_mode(LedgerMode::Recovering.as_str()),
+    }
+    metrics.sessions_live.set(i64::try_from(gate.directory().counts().0).unwrap_or(i64::MAX));
+    if let Ok(live) = gate.store().count_live_by_status().await {
+        for status in Status::ALL.iter().filter(|status| status.is_live()) {
+            let calls = live.iter().find(|(other, _)| other == status).map_or(0, |(_, calls)| *calls);
+            metrics.set_calls(status.as_str(), i64::try_from(calls).unwrap_or(i64::MAX));
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Errors as `application/problem+json` (RFC 9457): one table of codes, one shape.
+
+use actix_web::body::BoxBody;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use serde_json::{Map, Value, json};
+
+use crate::actors::Gate;
+use crate::actors::gate::{GateError, Refused};
+use crate::actors::inbound::IntakeError;
+use crate::domain::retry_after::Wait;
+use crate::ledger::Standing;
+use crate::store::StoreError;
+
+/// An error of the contract.
+#[derive(Debug)]
+pub(super) struct Problem {
+    code: &'static str,
+    detail: String,
+    instance: String,
+    extra: Map<String, Value>,
+    allow: Option<&'static str>,
+    replayed: bool,
+}
+
+/// Status and title of every code.
+fn describe(code: &str) -> (StatusCode, &'static str) {
+    match code {
+        "INVALID_REQUEST" => (StatusCode::BAD_REQUEST, "Invalid request"),
+        "INVALID_DESTINATION_PHONE" => (StatusCode::BAD_REQUEST, "Invalid destination phone number"),
+        "UNAUTHORIZED" => (StatusCode::UNAUTHORIZED, "A valid API key is needed"),
+        "INVALID_SIGNATURE" => (StatusCode::UNAUTHORIZED, "The webhook's signature is not valid"),
+        "FORBIDDEN" => (StatusCode::FORBIDDEN, "Forbidden"),
+        "SUBSCRIPTION_INACTIVE" => (StatusCode::FORBIDDEN, "The subscription is not active"),
+        "CONCURRENT_CALLS_DISABLED" => (StatusCode::FORBIDDEN, "Calls are switched off"),
+        "DO_NOT_CALL_BLOCKED" => (StatusCode::FORBIDDEN, "The number must not be called"),
+        "NOT_FOUND" => (StatusCode::NOT_FOUND, "Not found"),
+        "SUBSCRIPTION_NOT_FOUND" => (StatusCode::NOT_FOUND, "Unknown business"),
+        "METHOD_NOT_ALLOWED" => (StatusCode::METHOD_NOT_ALLOWED, "Method not allowed"),
+        "CALL_ALREADY_OVER" => (StatusCode::CONFLICT, "The call is over already"),
+        "CALLS_LIVE" => (StatusCode::CONFLICT, "Calls are live"),
+        "PAYLOAD_TOO_LARGE" => (StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
+        "UNSUPPORTED_MEDIA_TYPE" => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body must be JSON"),
+        "IDEMPOTENCY_KEY_REUSED" => {
+            (StatusCode::UNPROCESSABLE_ENTITY, "The Idempotency-Key was used for another request")
+        }
+        "RATE_LIMITED" => (StatusCode::TOO_MANY_REQUESTS, "Too many requests"),
+        "CALL_INITIATION_FAILED" => (StatusCode::BAD_GATEWAY, "The provider refused the call"),
+        "CALL_OUTCOME_UNKNOWN" => (StatusCode::GATEWAY_TIMEOUT, "It is unknown whether the call was dialled"),
+        "GLOBAL_CAPACITY_EXCEEDED" => (StatusCode::SERVICE_UNAVAILABLE, "All slots are taken"),
+        "BUSINESS_LIMIT" => (StatusCode::SERVICE_UNAVAILABLE, "The business is at its limit"),
+        "PLAN_CAPACITY_RESERVED" => (StatusCode::SERVICE_UNAVAILABLE, "The free slots are reserved for other plans"),
+        "POOL_PAUSED" => (StatusCode::SERVICE_UNAVAILABLE, "New calls are paused"),
+        "ELEVENLABS_429_RATE_LIMIT" => (StatusCode::SERVICE_UNAVAILABLE, "The provider is full"),
+        "CAPACITY_STORE_UNAVAILABLE" => (StatusCode::SERVICE_UNAVAILABLE, "The ledger is not available"),
+        "CAPACITY_RECOVERING" => (StatusCode::SERVICE_UNAVAILABLE, "The gate is recovering"),
+        "EVENT_STORE_UNAVAILABLE" => (StatusCode::SERVICE_UNAVAILABLE, "The event store is not available"),
+        "OVERLOADED" => (StatusCode::SERVICE_UNAVAILABLE, "The gate is overloaded"),
+        _ => (StatusCode::INTERNAL_SERVER_ERROR, "Internal error"),
+    }
+}
+
+impl Problem {
+    /// An error of the table.
+    pub(super) fn new(code: &'static str, detail: impl Into<String>, request: &HttpRequest) -> Self {
+        Self {
+            code,
+            detail: detail.into(),
+            instance: shown_path(request),
+            extra: Map::new(),
+            allow: None,
+            replayed: false,
+        }
+    }
+
+    /// 400 INVALID_REQUEST.
+    pub(super) fn invalid(detail: impl Into<String>, request: &HttpRequest) -> Self {
+        Self::new("INVALID_REQUEST", detail, request)
+    }
+
+    /// 404 NOT_FOUND.
+    pub(super) fn not_found(what: &str, request: &HttpRequest) -> Self {
+        Self::new("NOT_FOUND", format!("there is no {what}"), request)
+    }
+
+    /// 405, with what would be allowed.
+    pub(super) fn method_not_allowed(allow: &'static str, request: &HttpRequest) -> Self {
+        let detail = format!("{} is not allowed here; allowed are: {allow}", request.method());
+        Self { allow: Some(allow), ..Self::new("METHOD_NOT_ALLOWED", detail, request) }
+    }
+
+    /// What the gate says.
+    pub(super) fn of(error: &GateError, gate: &Gate, request: &HttpRequest) -> Self {
+        let mut problem = Self::new(error.code(), error.to_string(), request);
+        if let Some(wait) = error.wait() {
+            problem = problem.retry_after(gate.retry_after(wait));
+        }
+        problem.replayed = matches!(error, GateError::Replayed(_));
+        match innermost(error) {
+            GateError::NoSlot(_, standing) => problem = problem.standing(*standing),
+            GateError::ProviderFull { call_id, .. }
+            | GateError::ProviderRefused { call_id, .. }
+            | GateError::OutcomeUnknown { call_id: Some(call_id), .. } => {
+                problem = problem.with("callId", json!(call_id));
+            }
+            _ => {}
+        }
+        problem
+    }
+
+    /// The database does not answer.
+    pub(super) fn store(error: &StoreError, gate: &Gate, request: &HttpRequest) -> Self {
+        tracing::warn!(%error, "a read failed");
+        Self::of(&GateError::EventStore(error.to_string()), gate, request)
+    }
+
+    /// A webhook cannot be stored.
+    pub(super) fn intake(error: &IntakeError, gate: &Gate, request: &HttpRequest) -> Self {
+        tracing::warn!(%error, "a webhook is not stored; the provider is to deliver it again");
+        Self::new("EVENT_STORE_UNAVAILABLE", "the event store is not available", request)
+            .retry_after(gate.retry_after(Wait::Other))
+    }
+
+    /// One more member.
+    #[must_use]
+    pub(super) fn with(mut self, name: &str, value: Value) -> Self {
+        self.extra.insert(name.to_owned(), value);
+        self
+    }
+
+    /// Seconds to wait, in body and header.
+    #[must_use]
+    pub(super) fn retry_after(self, seconds: u64) -> Self {
+        self.with("retryAfter", json!(seconds))
+    }
+
+    /// The counts of a capacity error.
+    #[must_use]
+    pub(super) fn standing(self, standing: Standing) -> Self {
+        self.with("currentActive", json!(standing.business))
+            .with("limit", json!(standing.business_limit))
+            .with("globalCurrent", json!(standing.global))
+            .with("globalLimit", json!(standing.global_limit))
+    }
+}
+
+fn innermost(error: &GateError) -> &GateError {
+    match error {
+        GateError::Replayed(inner) => innermost(inner),
+        error => error,
+    }
+}
+
+/// The path of a request, without telephone numbers.
+fn shown_path(request: &HttpRequest) -> String {
+    let segments = request.path().split('/').map(|segment| {
+        let digits = segment.chars().filter(char::is_ascii_digit).count();
+        let number =
+            digits >= 7 && digits + 4 >= segment.len() && (segment.starts_with('+') || segment.starts_with("%2"));
+        if number { "•••" } else { segment }
+    });
+    segments.collect::<Vec<_>>().join("/")
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.code, self.detail)
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        describe(self.code).0
+    }
+
+    fn error_response(&self) -> HttpResponse<BoxBody> {
+        let (status, title) = describe(self.code);
+        let mut body = json!({
+            "type": format!("urn:callgate:error:{}", self.code),
+            "title": title,
+            "status": status.as_u16(),
+            "detail": self.detail,
+            "instance": self.instance,
+            "error": self.code,
+            "message": self.detail,
+        });
+        if let Some(members) = body.as_object_mut() {
+            members.extend(self.extra.clone());
+        }
+        let mut response = HttpResponse::build(status);
+        response.content_type("application/problem+json");
+        if let Some(seconds) = self.extra.get("retryAfter") {
+            response.insert_header((RETRY_AFTER, seconds.to_string()));
+        }
+        if let Some(allow) = self.allow {
+            response.insert_header((ALLOW, allow));
+        }
+        if self.replayed {
+            response.insert_header(("Idempotent-Replayed", "true"));
+        }
+        if self.code == "UNAUTHORIZED" {
+            response.insert_header((WWW_AUTHENTICATE, "Bearer realm=\"callgate\""));
+        }
+        response.body(body.to_string())
+    }
+}
+
+/// The caller's turn, as the gate would say it.
+impl Problem {
+    /// What the gate would say.
+    pub(super) fn refused(refused: Refused, gate: &Gate, request: &HttpRequest) -> Self {
+        Self::of(&GateError::Refused(refused), gate, request)
+    }
+}

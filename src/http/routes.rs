@@ -1,0 +1,138 @@
+//! Every route, and what surrounds them all: request ids, the log line, the duration, a crash as 500.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Instant;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{HttpMessage, HttpRequest, Resource, ResponseError, web};
+use futures_util::FutureExt;
+use tracing::Instrument;
+
+use super::problem::Problem;
+use super::request::RequestId;
+use super::{
+    agents, businesses, calls, concurrency, debug, do_not_call, doors, events, health, metrics, phone_numbers, pools,
+    reconciliations, webhooks,
+};
+use crate::actors::guardian::reason_of;
+use crate::sources;
+
+/// A resource that answers other methods than its own with 405.
+fn resource(path: &str, allow: &'static str) -> Resource {
+    web::resource(path).default_service(web::to(move |request: HttpRequest| async move {
+        Err::<web::Bytes, _>(Problem::method_not_allowed(allow, &request))
+    }))
+}
+
+/// Registers every route.
+pub fn configure(app: &mut web::ServiceConfig) {
+    let (get, post, put, delete) = (web::get, web::post, web::put, web::delete);
+    app.service(resource("/api/calls", "GET, POST").route(get().to(calls::list)).route(post().to(calls::post)))
+        .service(
+            resource("/api/calls/{callId}", "DELETE, GET")
+                .route(get().to(calls::get))
+                .route(delete().to(calls::delete)),
+        )
+        .service(resource("/api/calls/{callId}/events", "GET").route(get().to(calls::events)))
+        .service(resource("/api/calls/{callId}/force-end", "POST").route(post().to(calls::force_end)))
+        .service(resource("/api/assistants/{agentId}/test-call", "POST").route(post().to(doors::agent)))
+        .service(resource("/api/phone-numbers/{phoneNumberId}/test-call", "POST").route(post().to(doors::phone_number)))
+        .service(resource("/api/demo/request-call", "POST").route(post().to(doors::demo)))
+        .service(resource("/api/businesses", "GET").route(get().to(businesses::list)))
+        .service(
+            resource("/api/businesses/{businessId}", "DELETE, GET, PUT")
+                .route(get().to(businesses::get))
+                .route(put().to(businesses::put))
+                .route(delete().to(businesses::delete)),
+        )
+        .service(resource("/api/businesses/{businessId}/agents", "GET").route(get().to(agents::list)))
+        .service(
+            resource("/api/businesses/{businessId}/agents/{agentId}", "DELETE, PUT")
+                .route(put().to(agents::put))
+                .route(delete().to(agents::delete)),
+        )
+        .service(resource("/api/businesses/{businessId}/phone-numbers", "GET").route(get().to(phone_numbers::list)))
+        .service(
+            resource("/api/businesses/{businessId}/phone-numbers/{phoneNumberId}", "DELETE, PUT")
+                .route(put().to(phone_numbers::put))
+                .route(delete().to(phone_numbers::delete)),
+        )
+        .service(
+            resource("/api/businesses/{businessId}/do-not-call/{e164}", "DELETE, PUT")
+                .route(put().to(do_not_call::put))
+                .route(delete().to(do_not_call::delete)),
+        )
+        .service(resource("/api/pools/default", "GET, PUT").route(get().to(pools::get)).route(put().to(pools::put)))
+        .service(
+            resource("/api/reconciliations", "GET, POST")
+                .route(get().to(reconciliations::list))
+                .route(post().to(reconciliations::post)),
+        )
+        .service(resource("/api/webhooks/elevenlabs", "POST").route(post().to(webhooks::elevenlabs)))
+        .service(resource("/api/webhooks/elevenlabs/initiation", "POST").route(post().to(webhooks::initiation)))
+        .service(resource("/api/concurrent-metrics", "GET").route(get().to(concurrency::summary)))
+        .service(resource("/api/concurrent-metrics/status", "GET").route(get().to(concurrency::status)))
+        .service(resource("/api/concurrent-metrics/events", "GET").route(get().to(concurrency::events)))
+        .service(resource("/api/concurrent-metrics/prometheus", "GET").route(get().to(metrics::get)))
+        .service(resource("/api/events/stream", "GET").route(get().to(events::stream)))
+        .service(resource("/metrics", "GET").route(get().to(metrics::get)))
+        .service(resource("/debug/actors", "GET").route(get().to(debug::all)))
+        .service(resource("/debug/actors/capacity", "GET").route(get().to(debug::capacity)))
+        .service(resource("/debug/actors/journal", "GET").route(get().to(debug::journal)))
+        .service(resource("/debug/actors/supervisor", "GET").route(get().to(debug::supervisor)))
+        .service(resource("/debug/actors/sessions/{callId}", "GET").route(get().to(debug::session)))
+        .service(resource("/health/live", "GET").route(get().to(health::live)))
+        .service(resource("/health/ready", "GET").route(get().to(health::ready)))
+        .default_service(web::to(|request: HttpRequest| async move {
+            Err::<web::Bytes, _>(Problem::not_found("resource at this path", &request))
+        }));
+}
+
+/// A request id that a caller may choose: a plain short word.
+fn chosen_id(request: &ServiceRequest) -> Option<String> {
+    let id = request.headers().get("x-request-id")?.to_str().ok()?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    (!id.is_empty() && id.len() <= 64 && id.bytes().all(plain)).then(|| id.to_owned())
+}
+
+/// Gives every request an id, measures and logs it, and answers 500 where its handler crashes.
+///
+/// The log line has the route's pattern, not the path: paths may hold telephone numbers.
+pub async fn observe<B>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<BoxBody>, actix_web::Error>
+where
+    B: MessageBody + 'static,
+{
+    let began = Instant::now();
+    let id = chosen_id(&request).unwrap_or_else(|| sources::new_uuid().to_string());
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let state = super::auth::state(request.request());
+    let method = request.method().to_string();
+    let route = request.match_pattern().unwrap_or_else(|| "unmatched".to_owned());
+    let span = tracing::info_span!("request", request_id = %id, method, route);
+    let (kept, handled) = (request.request().clone(), AssertUnwindSafe(next.call(request)).catch_unwind());
+    let mut response = match handled.instrument(span.clone()).await {
+        Ok(Ok(response)) => response.map_into_boxed_body(),
+        Ok(Err(error)) => {
+            let response = error.error_response();
+            ServiceResponse::new(kept, response)
+        }
+        Err(panic) => {
+            let reason = reason_of(panic.as_ref());
+            tracing::error!(parent: &span, reason, "a handler crashed");
+            let problem = Problem::new("INTERNAL_ERROR", "callgate failed at this request; it is logged", &kept);
+            let response = problem.error_response();
+            ServiceResponse::new(kept, response)
+        }
+    };
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
+    }
+    let (status, duration) = (response.status().as_u16(), began.elapsed());
+    state.gate.metrics().record_http_request(&method, &route, status, duration);
+    let milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    tracing::debug!(parent: &span, status, milliseconds, "request");
+    Ok(response)
+}

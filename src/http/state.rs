@@ -1,0 +1,86 @@
+//! What every handler of a process shares.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use moka::future::Cache;
+
+use super::auth::Keyring;
+use crate::actors::Gate;
+use crate::domain::ids::{AgentId, PhoneNumberId};
+
+/// Calls that one address may ask for at the demo door, per minute.
+const DEMO_CALLS_PER_MINUTE: u32 = 5;
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// What every handler shares.
+pub struct AppState {
+    /// The gate.
+    pub gate: Gate,
+    /// Who may do what.
+    pub keyring: Keyring,
+    /// Which webhooks are believed.
+    pub webhooks: WebhookPolicy,
+    /// The public demo door, if it is open.
+    pub demo: Option<DemoDoor>,
+    /// For scraping without an API key.
+    pub metrics_token: Option<String>,
+    /// What begins the links in answers.
+    pub public_url: String,
+}
+
+impl AppState {
+    /// State without a demo door, a metrics token or a public address.
+    pub fn new(gate: Gate, admin_key: Option<String>, webhooks: WebhookPolicy) -> Self {
+        let keyring = Keyring::new(gate.store().clone(), admin_key);
+        Self { gate, keyring, webhooks, demo: None, metrics_token: None, public_url: String::new() }
+    }
+}
+
+/// Which webhooks are believed.
+#[derive(Clone, Debug)]
+pub struct WebhookPolicy {
+    /// Any of these may have signed.
+    pub secrets: Vec<String>,
+    /// How old, or how far in the future, a signature may be.
+    pub tolerance: TimeDelta,
+    /// Believe everything where there is no secret.
+    pub allow_unsigned: bool,
+}
+
+impl WebhookPolicy {
+    /// The secrets, as the signature check takes them.
+    pub(super) fn secrets(&self) -> Vec<&str> {
+        self.secrets.iter().map(String::as_str).collect()
+    }
+
+    /// Whether nothing is checked.
+    pub(super) fn is_open(&self) -> bool {
+        self.secrets.is_empty() && self.allow_unsigned
+    }
+}
+
+/// The public demo door.
+pub struct DemoDoor {
+    /// Who talks.
+    pub agent_id: AgentId,
+    /// From which number.
+    pub phone_number_id: PhoneNumberId,
+    asked: Cache<IpAddr, Arc<AtomicU32>>,
+}
+
+impl DemoDoor {
+    /// An open door.
+    pub fn new(agent_id: AgentId, phone_number_id: PhoneNumberId) -> Self {
+        Self { agent_id, phone_number_id, asked: Cache::builder().time_to_live(MINUTE).max_capacity(100_000).build() }
+    }
+
+    /// Counts a request of an address; false where it has asked too often.
+    pub(super) async fn admits(&self, address: IpAddr) -> bool {
+        let asked = self.asked.get_with(address, async { Arc::default() }).await;
+        asked.fetch_add(1, Ordering::Relaxed) < DEMO_CALLS_PER_MINUTE
+    }
+}
