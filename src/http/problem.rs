@@ -64,14 +64,16 @@ fn describe(code: &str) -> (StatusCode, &'static str) {
 impl Problem {
     /// An error of the table.
     pub(super) fn new(code: &'static str, detail: impl Into<String>, request: &HttpRequest) -> Self {
-        Self {
-            code,
-            detail: detail.into(),
-            instance: shown_path(request),
-            extra: Map::new(),
-            allow: None,
-            replayed: false,
-        }
+        Self::at(code, detail, request.path())
+    }
+
+    fn at(code: &'static str, detail: impl Into<String>, path: &str) -> Self {
+        Self { code, detail: detail.into(), instance: shown(path), extra: Map::new(), allow: None, replayed: false }
+    }
+
+    /// 500: a handler crashed.
+    pub(super) fn crashed(path: &str) -> Self {
+        Self::at("INTERNAL_ERROR", "callgate failed at this request; it is logged", path)
     }
 
     /// 400 INVALID_REQUEST.
@@ -153,8 +155,8 @@ fn innermost(error: &GateError) -> &GateError {
 }
 
 /// The path of a request, without telephone numbers.
-fn shown_path(request: &HttpRequest) -> String {
-    let segments = request.path().split('/').map(|segment| {
+fn shown(path: &str) -> String {
+    let segments = path.split('/').map(|segment| {
         let digits = segment.chars().filter(char::is_ascii_digit).count();
         let number =
             digits >= 7 && digits + 4 >= segment.len() && (segment.starts_with('+') || segment.starts_with("%2"));

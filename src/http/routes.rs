@@ -7,7 +7,7 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{HttpMessage, HttpRequest, Resource, ResponseError, web};
+use actix_web::{HttpMessage, HttpRequest, Resource, web};
 use futures_util::FutureExt;
 use tracing::Instrument;
 
@@ -112,27 +112,30 @@ where
     let method = request.method().to_string();
     let route = request.match_pattern().unwrap_or_else(|| "unmatched".to_owned());
     let span = tracing::info_span!("request", request_id = %id, method, route);
-    let (kept, handled) = (request.request().clone(), AssertUnwindSafe(next.call(request)).catch_unwind());
+    let path = request.path().to_owned();
+    let handled = AssertUnwindSafe(next.call(request)).catch_unwind();
+    let record = |status: u16| {
+        let duration = began.elapsed();
+        state.gate.metrics().record_http_request(&method, &route, status, duration);
+        let milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        tracing::debug!(parent: &span, status, milliseconds, "request");
+    };
     let mut response = match handled.instrument(span.clone()).await {
         Ok(Ok(response)) => response.map_into_boxed_body(),
         Ok(Err(error)) => {
-            let response = error.error_response();
-            ServiceResponse::new(kept, response)
+            record(error.as_response_error().status_code().as_u16());
+            return Err(error);
         }
         Err(panic) => {
             let reason = reason_of(panic.as_ref());
             tracing::error!(parent: &span, reason, "a handler crashed");
-            let problem = Problem::new("INTERNAL_ERROR", "callgate failed at this request; it is logged", &kept);
-            let response = problem.error_response();
-            ServiceResponse::new(kept, response)
+            record(500);
+            return Err(Problem::crashed(&path).into());
         }
     };
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
     }
-    let (status, duration) = (response.status().as_u16(), began.elapsed());
-    state.gate.metrics().record_http_request(&method, &route, status, duration);
-    let milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    tracing::debug!(parent: &span, status, milliseconds, "request");
+    record(response.status().as_u16());
     Ok(response)
 }
