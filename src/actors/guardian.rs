@@ -35,10 +35,10 @@ pub struct RestartLimits {
 impl Default for RestartLimits {
     fn default() -> Self {
         Self {
-            crashes: 20,
+            crashes: 10,
             window: Duration::from_secs(60),
             first_pause: Duration::from_millis(10),
-            longest_pause: Duration::from_secs(2),
+            longest_pause: Duration::from_secs(1),
         }
     }
 }

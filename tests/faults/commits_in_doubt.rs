@@ -1,0 +1,162 @@
+//! Commits whose outcome nobody knows: no slot is freed while the call may be admitted, and none leaks.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use callgate::domain::ids::CallId;
+use callgate::store::{CommitError, Conflict, EventStore, Store, StoreError, Stream, Write, Written};
+
+use crate::inside::Inside;
+use crate::support::gate::a_call;
+use crate::support::wait::{eventually, settles};
+
+/// What goes wrong with a commit that begins a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    None,
+    /// It is stored, and nobody is told.
+    SilentSuccess,
+    /// It is not stored, and nobody is told.
+    SilentFailure,
+    /// It is stored, and then the journal crashes.
+    CrashAfterwards,
+    /// Nothing is stored, nothing is read, until further notice.
+    Away,
+}
+
+/// An event store that fails as it is told to.
+struct Faulty {
+    store: Store,
+    fault: Arc<Mutex<Fault>>,
+    refused: Arc<AtomicU32>,
+}
+
+#[async_trait]
+impl EventStore for Faulty {
+    async fn commit(&self, batch: &[Write]) -> Result<Vec<Result<Written, Conflict>>, CommitError> {
+        let begins = batch.iter().any(|write| matches!(write, Write::Append(append) if append.epoch.is_some()));
+        let fault = *self.fault.lock().unwrap();
+        let once = || *self.fault.lock().unwrap() = Fault::None;
+        let unknown = || Err(CommitError::Unknown("the connection was cut".to_owned()));
+        match fault {
+            Fault::SilentSuccess if begins => {
+                once();
+                self.store.commit(batch).await?;
+                unknown()
+            }
+            Fault::SilentFailure if begins => {
+                once();
+                unknown()
+            }
+            Fault::CrashAfterwards if begins => {
+                once();
+                self.store.commit(batch).await?;
+                panic!("the journal crashes after its commit");
+            }
+            Fault::Away => {
+                self.refused.fetch_add(1, Ordering::SeqCst);
+                unknown()
+            }
+            _ => self.store.commit(batch).await,
+        }
+    }
+
+    async fn load(&self, call_id: CallId) -> Result<Stream, StoreError> {
+        if *self.fault.lock().unwrap() == Fault::Away {
+            return Err(StoreError("away".to_owned()));
+        }
+        self.store.load(call_id).await
+    }
+}
+
+/// A gate whose event store can be made to fail.
+async fn faulty() -> (Inside, Arc<Mutex<Fault>>, Arc<AtomicU32>) {
+    let (fault, refused) = (Arc::new(Mutex::new(Fault::None)), Arc::new(AtomicU32::new(0)));
+    let (told, counted) = (Arc::clone(&fault), Arc::clone(&refused));
+    let inside = Inside::with_event_store(Box::new(move |store| {
+        Arc::new(Faulty { store, fault: told, refused: counted }) as Arc<dyn EventStore>
+    }))
+    .await;
+    inside.put_business("b1").await;
+    (inside, fault, refused)
+}
+
+/// The first events of every call there ever was, oldest first.
+async fn stories(inside: &Inside) -> Vec<Vec<String>> {
+    let streams = inside.gate.store().streams_after(None, 100).await.unwrap();
+    streams
+        .iter()
+        .map(|(_, stream)| stream.0.iter().map(|event| event.event.kind.name().to_owned()).collect())
+        .collect()
+}
+
+#[actix::test]
+async fn i3_i5_a_stored_admission_in_doubt_is_never_dialled_and_gives_its_slot_back() {
+    let (inside, fault, _) = faulty().await;
+    *fault.lock().unwrap() = Fault::SilentSuccess;
+    inside.post("/api/calls", &a_call("b1")).await.problem(503, "EVENT_STORE_UNAVAILABLE");
+    eventually("the admission fails as not dialled", async || {
+        (stories(&inside).await == [["CallRequested", "CallAdmitted", "PlacementFailed"]]).then_some(())
+    })
+    .await;
+    settles(0, async || inside.held().await).await;
+    assert_eq!(inside.provider.dialled().await, 0);
+    inside.post("/api/calls", &a_call("b1")).await.expect(201);
+}
+
+#[actix::test]
+async fn i3_an_admission_in_doubt_that_was_not_stored_is_abandoned_and_gives_its_slot_back() {
+    let (inside, fault, _) = faulty().await;
+    *fault.lock().unwrap() = Fault::SilentFailure;
+    inside.post("/api/calls", &a_call("b1")).await.problem(503, "EVENT_STORE_UNAVAILABLE");
+    eventually("the admission is abandoned", async || {
+        (stories(&inside).await == [["AdmissionAbandoned"]]).then_some(())
+    })
+    .await;
+    settles(0, async || inside.held().await).await;
+    assert_eq!(inside.provider.dialled().await, 0);
+    assert!(inside.get("/api/calls").await["calls"].as_array().unwrap().is_empty(), "it never was a call");
+}
+
+#[actix::test]
+async fn i3_a_journal_that_crashes_after_its_commit_leaks_no_slot_and_starts_again() {
+    let (inside, fault, _) = faulty().await;
+    *fault.lock().unwrap() = Fault::CrashAfterwards;
+    inside.post("/api/calls", &a_call("b1")).await.problem(503, "EVENT_STORE_UNAVAILABLE");
+    settles(0, async || inside.held().await).await;
+    eventually("the roster shows the restart", async || (inside.actor("journal").await["restarts"] == 1).then_some(()))
+        .await;
+    assert_eq!(inside.provider.dialled().await, 0);
+    inside.post("/api/calls", &a_call("b1")).await.expect(201);
+}
+
+#[actix::test]
+async fn i1_no_slot_is_freed_while_the_call_may_be_admitted() {
+    let (inside, fault, refused) = faulty().await;
+    *fault.lock().unwrap() = Fault::Away;
+    inside.post("/api/calls", &a_call("b1")).await.problem(503, "EVENT_STORE_UNAVAILABLE");
+    let so_far = refused.load(Ordering::SeqCst);
+    eventually("the gate tries to settle the doubt several times", async || {
+        (refused.load(Ordering::SeqCst) >= so_far + 3).then_some(())
+    })
+    .await;
+    assert_eq!(inside.held().await, 1, "the doubt is not settled: the slot stays");
+    *fault.lock().unwrap() = Fault::None;
+    settles(0, async || inside.held().await).await;
+    assert_eq!(stories(&inside).await, [["AdmissionAbandoned"]]);
+}
+
+#[actix::test]
+async fn i4_a_key_whose_admission_was_in_doubt_may_be_used_again() {
+    let (inside, fault, _) = faulty().await;
+    let asked = || crate::support::http::Ask::post("/api/calls").header("Idempotency-Key", "k1").json(&a_call("b1"));
+    for doubt in [Fault::SilentSuccess, Fault::SilentFailure] {
+        *fault.lock().unwrap() = doubt;
+        inside.ask(asked()).await.problem(503, "EVENT_STORE_UNAVAILABLE");
+        settles(0, async || inside.held().await).await;
+    }
+    inside.ask(asked()).await.expect(201);
+    assert_eq!(inside.ask(asked()).await.header("Idempotent-Replayed"), Some("true"));
+    assert_eq!(inside.provider.dialled().await, 1);
+}

@@ -1,0 +1,116 @@
+//! A gate inside the test's own process, so that a test can reach its rooms and put faults in between.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use callgate::actors::Gate;
+use callgate::cli::{Application, Overrides};
+use callgate::provider::VoiceProvider;
+use callgate::settings::Settings;
+use callgate::store::{EventStore, Store};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+
+use crate::support::gate::{SECRET, settings};
+use crate::support::http::{Answer, Ask};
+use crate::support::provider::Provider;
+use crate::support::wait::eventually;
+
+/// A gate in this process, its provider in another.
+pub(crate) struct Inside {
+    pub(crate) gate: Gate,
+    pub(crate) provider: Provider,
+    address: String,
+    stop: Option<oneshot::Sender<()>>,
+    _folder: TempDir,
+}
+
+/// Goes round the event store.
+type EventStoreFault = Box<dyn FnOnce(Store) -> Arc<dyn EventStore>>;
+/// Goes round the provider.
+type ProviderFault = Box<dyn FnOnce(Arc<dyn VoiceProvider>) -> Arc<dyn VoiceProvider>>;
+
+impl Inside {
+    pub(crate) async fn start() -> Self {
+        Self::with(&[], None, None).await
+    }
+
+    pub(crate) async fn with_event_store(fault: EventStoreFault) -> Self {
+        Self::with(&[], Some(fault), None).await
+    }
+
+    pub(crate) async fn with_provider(env: &[(&str, &str)], fault: ProviderFault) -> Self {
+        Self::with(env, None, Some(fault)).await
+    }
+
+    async fn with(
+        env: &[(&str, &str)],
+        event_store: Option<EventStoreFault>,
+        provider_fault: Option<ProviderFault>,
+    ) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let folder = TempDir::new().unwrap();
+        let provider = Provider::start(folder.path(), 1000, SECRET);
+        let settings = load(folder.path(), &provider.address, env);
+        let overrides = Overrides { event_store, provider: provider_fault };
+        let application = Application::build(settings, overrides).await.unwrap();
+        let (gate, address) = (application.gate().clone(), format!("http://{}", application.address()));
+        let (stop, stopped) = oneshot::channel();
+        actix::spawn(application.run_until(async {
+            let _ = stopped.await;
+        }));
+        provider.put_webhook(&address).await;
+        let inside = Self { gate, provider, address, stop: Some(stop), _folder: folder };
+        eventually("the gate admits calls", async || {
+            let health = inside.get("/health/ready").await;
+            (health["mode"] == "memory").then_some(())
+        })
+        .await;
+        inside
+    }
+
+    pub(crate) async fn ask(&self, ask: Ask) -> Answer {
+        ask.send(&self.address).await.unwrap()
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        self.ask(Ask::get(path)).await.json()
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.ask(Ask::post(path).json(body)).await
+    }
+
+    pub(crate) async fn put_business(&self, id: &str) {
+        let business = serde_json::json!({"name": id, "plan": "PRO", "status": "ACTIVE"});
+        self.ask(Ask::put(&format!("/api/businesses/{id}")).json(&business)).await.expect(201);
+    }
+
+    /// Slots that are held, by the ledger.
+    pub(crate) async fn held(&self) -> u64 {
+        self.get("/api/concurrent-metrics").await["activeCalls"].as_u64().unwrap()
+    }
+
+    /// The line of an actor in the roster.
+    pub(crate) async fn actor(&self, name: &str) -> Value {
+        let all = self.get("/debug/actors").await;
+        all["actors"].as_array().unwrap().iter().find(|actor| actor["name"] == name).cloned().unwrap()
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+    }
+}
+
+fn load(folder: &Path, provider: &str, env: &[(&str, &str)]) -> Settings {
+    let mut all = settings(folder, provider);
+    all.insert("GLOBAL_CAP".to_owned(), "5".to_owned());
+    all.extend(env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+    all.remove("RUST_LOG");
+    Settings::load(None, all).unwrap()
+}

@@ -1,0 +1,12 @@
+//! Faults: processes that die, commits in doubt, actors that crash, tasks that stall, calls that come alive late.
+
+#[path = "../support/mod.rs"]
+#[expect(dead_code, reason = "the API tests use the rest")]
+mod support;
+
+mod actor_crashes;
+mod commits_in_doubt;
+mod inside;
+mod late_calls;
+mod process_death;
+mod stalled_tasks;
