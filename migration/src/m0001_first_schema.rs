@@ -25,6 +25,7 @@ impl MigrationTrait for Migration {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a schema, to be read from top to bottom")]
 fn tables() -> Vec<TableCreateStatement> {
     vec![
         Table::create()

@@ -10,7 +10,7 @@ use std::time::Duration;
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture, Supervised, WrapFuture};
 use tokio::sync::oneshot;
 
-use super::crash::Crash;
+use super::crash::{Crash, crash};
 use super::lease::{GiveBack, Lease};
 use crate::domain::admission::{Holder, Rejection, Request, Verdict};
 use crate::domain::ids::{CallId, PoolId};
@@ -331,7 +331,7 @@ impl Handler<Snapshot> for CapacityActor {
 impl Handler<Crash> for CapacityActor {
     type Result = ();
 
-    fn handle(&mut self, crash: Crash, _: &mut Context<Self>) {
-        crash.now();
+    fn handle(&mut self, _: Crash, _: &mut Context<Self>) {
+        crash();
     }
 }

@@ -236,16 +236,12 @@ impl Gate {
     /// A place for one more request, or [`GateError::Overloaded`] at once.
     pub fn enter(&self) -> Result<InFlight, GateError> {
         let metrics = Arc::clone(&self.parts.metrics);
-        match Arc::clone(&self.in_flight).try_acquire_owned() {
-            Ok(permit) => {
-                metrics.in_flight_requests.inc();
-                Ok(InFlight { _permit: permit, metrics })
-            }
-            Err(_) => {
-                metrics.overloaded.inc();
-                Err(GateError::Overloaded)
-            }
-        }
+        let Ok(permit) = Arc::clone(&self.in_flight).try_acquire_owned() else {
+            metrics.overloaded.inc();
+            return Err(GateError::Overloaded);
+        };
+        metrics.in_flight_requests.inc();
+        Ok(InFlight { _permit: permit, metrics })
     }
 
     /// Asks for a call to be hung up.

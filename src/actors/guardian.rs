@@ -36,7 +36,7 @@ impl Default for RestartLimits {
     fn default() -> Self {
         Self {
             crashes: 10,
-            window: Duration::from_secs(60),
+            window: Duration::from_mins(1),
             first_pause: Duration::from_millis(10),
             longest_pause: Duration::from_secs(1),
         }

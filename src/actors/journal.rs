@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture, Supervised, WrapFuture};
 use tokio::sync::oneshot;
 
-use super::crash::Crash;
+use super::crash::{Crash, crash};
 use crate::store::{Bulletin, CommitError, Conflict, EventStore, Write, Written};
 use crate::telemetry::Metrics;
 
@@ -259,7 +259,7 @@ impl Handler<Inspect> for JournalActor {
 impl Handler<Crash> for JournalActor {
     type Result = ();
 
-    fn handle(&mut self, crash: Crash, _: &mut Context<Self>) {
-        crash.now();
+    fn handle(&mut self, _: Crash, _: &mut Context<Self>) {
+        crash();
     }
 }

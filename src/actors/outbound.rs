@@ -198,7 +198,7 @@ impl Gate {
             let lease = self.lease(call_id, &checked.business).await?;
             let standing = lease.standing();
             let session = self.directory().begin(call_id);
-            let sent = session.send(self.admission(call_id, request, checked, lease)).await;
+            let sent = session.send(admission(call_id, request, checked, lease)).await;
             return match sent.unwrap_or_else(|error| Err(AdmitError::Unavailable(error.to_string()))) {
                 Ok(admitted) => Ok((admitted, standing)),
                 Err(AdmitError::StaleEpoch) if !last => continue,
@@ -237,43 +237,6 @@ impl Gate {
         Err(error)
     }
 
-    fn admission(&self, call_id: CallId, request: &CallRequest, checked: &Checked, lease: Lease) -> Admit {
-        let profile = Profile {
-            pool: PoolId::default_pool(),
-            business_id: checked.business.id.clone(),
-            plan: checked.business.plan.clone(),
-            direction: Direction::Outbound,
-            source: request.source.clone(),
-            agent_id: request.agent_id.clone(),
-            phone_number_id: Some(request.phone_number_id.clone()),
-            counterpart: Some(checked.to_number.masked()),
-            user_id: request.user_id.clone(),
-            request_hash: request.idempotency.as_ref().map(|key| key.body_hash.clone()),
-            max_duration_seconds: request.max_duration_seconds,
-        };
-        Admit {
-            command: Command::Request {
-                profile,
-                epoch: lease.epoch().0,
-                business_limit: lease.standing().business_limit,
-            },
-            lease: Some(lease),
-            placement: Some(Placement {
-                call_id,
-                business_id: checked.business.id.clone(),
-                agent_id: request.agent_id.clone(),
-                phone_number_id: request.phone_number_id.clone(),
-                to_number: checked.to_number.clone(),
-                user_id: request.user_id.clone(),
-                client_data: request.client_data.clone(),
-                ringing_timeout_seconds: request.ringing_timeout_seconds,
-            }),
-            delivery: None,
-            settles: Vec::new(),
-            trace: request.trace.clone(),
-        }
-    }
-
     async fn answer(
         &self,
         call_id: CallId,
@@ -281,7 +244,7 @@ impl Gate {
     ) -> Result<Record, GateError> {
         let unknown = |detail| GateError::OutcomeUnknown { call_id: Some(call_id), detail };
         match placement.await {
-            Ok(PlacementAnswer::Placed(record)) => Ok(record),
+            Ok(PlacementAnswer::Placed(record)) => Ok(*record),
             Ok(PlacementAnswer::RateLimited { retry_after, detail }) => {
                 Err(GateError::ProviderFull { call_id, retry_after, detail })
             }
@@ -299,6 +262,40 @@ impl Gate {
             Ok(PlacementAnswer::Uncertain { detail }) => Err(unknown(detail)),
             Err(_) => Err(unknown("the session crashed".to_owned())),
         }
+    }
+}
+
+/// The first message of a call: its admission, and what to dial once that is stored.
+fn admission(call_id: CallId, request: &CallRequest, checked: &Checked, lease: Lease) -> Admit {
+    let profile = Profile {
+        pool: PoolId::default_pool(),
+        business_id: checked.business.id.clone(),
+        plan: checked.business.plan.clone(),
+        direction: Direction::Outbound,
+        source: request.source.clone(),
+        agent_id: request.agent_id.clone(),
+        phone_number_id: Some(request.phone_number_id.clone()),
+        counterpart: Some(checked.to_number.masked()),
+        user_id: request.user_id.clone(),
+        request_hash: request.idempotency.as_ref().map(|key| key.body_hash.clone()),
+        max_duration_seconds: request.max_duration_seconds,
+    };
+    Admit {
+        command: Command::Request { profile, epoch: lease.epoch().0, business_limit: lease.standing().business_limit },
+        lease: Some(lease),
+        placement: Some(Placement {
+            call_id,
+            business_id: checked.business.id.clone(),
+            agent_id: request.agent_id.clone(),
+            phone_number_id: request.phone_number_id.clone(),
+            to_number: checked.to_number.clone(),
+            user_id: request.user_id.clone(),
+            client_data: request.client_data.clone(),
+            ringing_timeout_seconds: request.ringing_timeout_seconds,
+        }),
+        delivery: None,
+        settles: Vec::new(),
+        trace: request.trace.clone(),
     }
 }
 

@@ -7,7 +7,7 @@ use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, Resp
 use chrono::{DateTime, Utc};
 use tokio::sync::oneshot;
 
-use super::crash::Crash;
+use super::crash::{Crash, crash};
 use super::sweep::Memory;
 pub use super::sweep::{Report, Scope, Sweep, SweepError};
 use crate::domain::ids::CallId;
@@ -33,12 +33,15 @@ pub struct SupervisorActor {
     schedule: Schedule,
     /// What earlier sweeps found missing; away while one runs.
     memory: Option<Memory>,
-    waiting: Vec<(Scope, &'static str, oneshot::Sender<Result<Report, SweepError>>)>,
+    waiting: Vec<Asked>,
     revisiting: bool,
     revisit_again: bool,
     last: Option<LastSweep>,
     sweeps: u64,
 }
+
+/// A sweep that was asked for: its scope, why, and who waits for the report.
+type Asked = (Scope, &'static str, oneshot::Sender<Result<Report, SweepError>>);
 
 /// The latest sweep of this node.
 #[derive(Clone, Debug)]
@@ -236,7 +239,7 @@ impl Handler<Inspect> for SupervisorActor {
 impl Handler<Crash> for SupervisorActor {
     type Result = ();
 
-    fn handle(&mut self, crash: Crash, _: &mut Context<Self>) {
-        crash.now();
+    fn handle(&mut self, _: Crash, _: &mut Context<Self>) {
+        crash();
     }
 }

@@ -63,10 +63,15 @@ impl From<StoreError> for StartError {
 #[derive(Default)]
 pub struct Overrides {
     /// Goes round the event store.
-    pub event_store: Option<Box<dyn FnOnce(Store) -> Arc<dyn EventStore>>>,
+    pub event_store: Option<AroundEventStore>,
     /// Goes round the provider.
-    pub provider: Option<Box<dyn FnOnce(Arc<dyn VoiceProvider>) -> Arc<dyn VoiceProvider>>>,
+    pub provider: Option<AroundProvider>,
 }
+
+/// Puts something between the gate and its event store.
+pub type AroundEventStore = Box<dyn FnOnce(Store) -> Arc<dyn EventStore>>;
+/// Puts something between the gate and its provider.
+pub type AroundProvider = Box<dyn FnOnce(Arc<dyn VoiceProvider>) -> Arc<dyn VoiceProvider>>;
 
 /// A gate that listens.
 pub struct Application {
@@ -406,7 +411,7 @@ fn retry_after_of(settings: &Settings) -> RetryAfter {
 }
 
 fn app_state(settings: &Settings, gate: Gate, policy: WebhookPolicy) -> Result<AppState, StartError> {
-    let admin_key = settings.auth.admin_key.as_ref().map(|key| key.expose().to_owned());
+    let admin_key = settings.auth.admin_key.as_ref().map(settings::Secret::expose);
     let mut state = AppState::new(gate, admin_key, policy);
     state.metrics_token = settings.metrics.token.as_ref().map(|token| token.expose().to_owned());
     state.public_url = settings.server.public_url.clone().unwrap_or_default();

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-pub use application::{Application, Overrides, StartError};
+pub use application::{Application, AroundEventStore, AroundProvider, Overrides, StartError};
 
 use crate::settings::{Settings, SettingsError};
 

@@ -33,10 +33,10 @@ fn digest(key: &str) -> [u8; 32] {
 
 impl Keyring {
     /// The keys in the database, and the one from the environment.
-    pub fn new(store: Store, admin_key: Option<String>) -> Self {
+    pub fn new(store: Store, admin_key: Option<&str>) -> Self {
         Self {
             store,
-            admin_key: admin_key.as_deref().map(digest),
+            admin_key: admin_key.map(digest),
             scopes: Cache::builder().time_to_live(FRESH).max_capacity(10_000).build(),
             any: Cache::builder().time_to_live(FRESH).build(),
         }

@@ -65,14 +65,13 @@ pub(super) async fn agent(
     let (asked, body_hash): (AgentCallBody, String) = body::json(payload, &request).await?;
     let agent = state.gate.cache().agent(&agent_id).await.map_err(away)?;
     let agent = agent.ok_or_else(|| Problem::not_found("agent of that id", &request))?;
-    let phone_number_id = match asked.phone_number_id {
-        Some(id) => id,
-        None => {
-            let numbers = state.gate.store().phone_numbers_of(&agent.business_id).await.map_err(away)?;
-            number_for(&agent_id, numbers).ok_or_else(|| {
-                Problem::invalid("phoneNumberId: the business has no phone number registered; name one", &request)
-            })?
-        }
+    let phone_number_id = if let Some(id) = asked.phone_number_id {
+        id
+    } else {
+        let numbers = state.gate.store().phone_numbers_of(&agent.business_id).await.map_err(away)?;
+        number_for(&agent_id, numbers).ok_or_else(|| {
+            Problem::invalid("phoneNumberId: the business has no phone number registered; name one", &request)
+        })?
     };
     let asked = Asked {
         business_id: agent.business_id.clone(),
@@ -114,13 +113,12 @@ pub(super) async fn phone_number(
     let (asked, body_hash): (NumberCallBody, String) = body::json(payload, &request).await?;
     let number = state.gate.cache().phone_number(&phone_number_id).await.map_err(away)?;
     let number = number.ok_or_else(|| Problem::not_found("phone number of that id", &request))?;
-    let agent_id = match &number.agent_id {
-        Some(agent_id) => agent_id.clone(),
-        None => {
-            let agents = state.gate.store().agents_of(&number.business_id).await.map_err(away)?;
-            let first = agents.into_iter().next().map(|agent| agent.agent_id);
-            first.ok_or_else(|| Problem::invalid("the phone number has no agent, nor has its business", &request))?
-        }
+    let agent_id = if let Some(agent_id) = &number.agent_id {
+        agent_id.clone()
+    } else {
+        let agents = state.gate.store().agents_of(&number.business_id).await.map_err(away)?;
+        let first = agents.into_iter().next().map(|agent| agent.agent_id);
+        first.ok_or_else(|| Problem::invalid("the phone number has no agent, nor has its business", &request))?
     };
     let asked = Asked {
         business_id: number.business_id.clone(),

@@ -64,7 +64,7 @@ pub(super) async fn stream(
     Ok(HttpResponse::Ok()
         .content_type("text/event-stream")
         .insert_header((CACHE_CONTROL, "no-store"))
-        .streaming(stream::unfold(reader, |reader| reader.next())))
+        .streaming(stream::unfold(reader, Reader::next)))
 }
 
 impl Reader {

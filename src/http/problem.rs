@@ -78,7 +78,7 @@ impl Problem {
 
     /// 400 INVALID_REQUEST.
     pub(super) fn invalid(detail: impl Into<String>, request: &HttpRequest) -> Self {
-        Self::new("INVALID_REQUEST", detail, request)
+        Self::new("INVALID_REQUEST", without_numbers(&detail.into()), request)
     }
 
     /// 404 NOT_FOUND.
@@ -156,13 +156,31 @@ fn innermost(error: &GateError) -> &GateError {
 
 /// The path of a request, without telephone numbers.
 fn shown(path: &str) -> String {
+    let mut before = "";
     let segments = path.split('/').map(|segment| {
         let digits = segment.chars().filter(char::is_ascii_digit).count();
-        let number =
-            digits >= 7 && digits + 4 >= segment.len() && (segment.starts_with('+') || segment.starts_with("%2"));
-        if number { "•••" } else { segment }
+        let marked = segment.starts_with('+') || segment.starts_with("%2") || before == "do-not-call";
+        before = segment;
+        if marked && digits >= 7 && digits + 4 >= segment.len() { "•••" } else { segment }
     });
     segments.collect::<Vec<_>>().join("/")
+}
+
+/// What a parser says of a request quotes it: without runs of digits that may be telephone numbers.
+fn without_numbers(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut run = String::new();
+    for character in text.chars().chain(['\0']) {
+        if character.is_ascii_digit() {
+            run.push(character);
+            continue;
+        }
+        shown.push_str(if run.len() >= 7 { "•••" } else { &run });
+        run.clear();
+        shown.push(character);
+    }
+    shown.truncate(shown.len() - 1);
+    shown
 }
 
 impl std::fmt::Display for Problem {

@@ -14,7 +14,7 @@ use crate::domain::ids::{AgentId, PhoneNumberId};
 
 /// Calls that one address may ask for at the demo door, per minute.
 const DEMO_CALLS_PER_MINUTE: u32 = 5;
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// What every handler shares.
 pub struct AppState {
@@ -34,7 +34,7 @@ pub struct AppState {
 
 impl AppState {
     /// State without a demo door, a metrics token or a public address.
-    pub fn new(gate: Gate, admin_key: Option<String>, webhooks: WebhookPolicy) -> Self {
+    pub fn new(gate: Gate, admin_key: Option<&str>, webhooks: WebhookPolicy) -> Self {
         let keyring = Keyring::new(gate.store().clone(), admin_key);
         Self { gate, keyring, webhooks, demo: None, metrics_token: None, public_url: String::new() }
     }

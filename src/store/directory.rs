@@ -51,7 +51,7 @@ fn business_of(row: business::Model) -> Result<Business, StoreError> {
     })
 }
 
-fn agent_of(row: agent::Model) -> Result<Agent, StoreError> {
+fn agent_of(row: &agent::Model) -> Result<Agent, StoreError> {
     Ok(Agent {
         agent_id: row.agent_id.parse().map_err(unreadable)?,
         business_id: row.business_id.parse().map_err(unreadable)?,
@@ -128,7 +128,7 @@ impl Store {
 
     /// The agent of that name.
     pub async fn agent(&self, id: &AgentId) -> Result<Option<Agent>, StoreError> {
-        agent::Entity::find_by_id(id.as_str()).one(self.reader()).await?.map(agent_of).transpose()
+        agent::Entity::find_by_id(id.as_str()).one(self.reader()).await?.as_ref().map(agent_of).transpose()
     }
 
     /// The agents of a business, by name.
@@ -136,7 +136,7 @@ impl Store {
         let query = agent::Entity::find()
             .filter(agent::Column::BusinessId.eq(business.as_str()))
             .order_by_asc(agent::Column::AgentId);
-        query.all(self.reader()).await?.into_iter().map(agent_of).collect()
+        query.all(self.reader()).await?.iter().map(agent_of).collect()
     }
 
     /// Registers an agent; it moves where it belonged to another business.

@@ -85,7 +85,7 @@ impl Store {
             .order_by_asc(Column::Sequence)
             .all(self.reader())
             .await?;
-        let events = rows.into_iter().filter(|row| !Bulletin::is_named(&row.event_type)).map(recorded);
+        let events = rows.iter().filter(|row| !Bulletin::is_named(&row.event_type)).map(recorded);
         Ok(Stream(events.collect::<Result<_, _>>()?))
     }
 
@@ -131,14 +131,14 @@ impl Store {
                 streams.push((call_id, Stream::default()));
             }
             if let Some((_, stream)) = streams.last_mut() {
-                stream.0.push(recorded(row)?);
+                stream.0.push(recorded(&row)?);
             }
         }
         Ok(streams)
     }
 }
 
-fn recorded(row: Model) -> Result<RecordedEvent, StoreError> {
+fn recorded(row: &Model) -> Result<RecordedEvent, StoreError> {
     let kind = decode(&row.event_type, row.schema_version, &row.data)?;
     Ok(RecordedEvent {
         sequence: Sequence(u64::try_from(row.sequence).unwrap_or(0)),

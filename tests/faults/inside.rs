@@ -1,13 +1,10 @@
 //! A gate inside the test's own process, so that a test can reach its rooms and put faults in between.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use callgate::actors::Gate;
-use callgate::cli::{Application, Overrides};
-use callgate::provider::VoiceProvider;
+use callgate::cli::{Application, AroundEventStore, AroundProvider, Overrides};
 use callgate::settings::Settings;
-use callgate::store::{EventStore, Store};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -26,28 +23,23 @@ pub(crate) struct Inside {
     _folder: TempDir,
 }
 
-/// Goes round the event store.
-type EventStoreFault = Box<dyn FnOnce(Store) -> Arc<dyn EventStore>>;
-/// Goes round the provider.
-type ProviderFault = Box<dyn FnOnce(Arc<dyn VoiceProvider>) -> Arc<dyn VoiceProvider>>;
-
 impl Inside {
     pub(crate) async fn start() -> Self {
         Self::with(&[], None, None).await
     }
 
-    pub(crate) async fn with_event_store(fault: EventStoreFault) -> Self {
+    pub(crate) async fn with_event_store(fault: AroundEventStore) -> Self {
         Self::with(&[], Some(fault), None).await
     }
 
-    pub(crate) async fn with_provider(env: &[(&str, &str)], fault: ProviderFault) -> Self {
+    pub(crate) async fn with_provider(env: &[(&str, &str)], fault: AroundProvider) -> Self {
         Self::with(env, None, Some(fault)).await
     }
 
     async fn with(
         env: &[(&str, &str)],
-        event_store: Option<EventStoreFault>,
-        provider_fault: Option<ProviderFault>,
+        event_store: Option<AroundEventStore>,
+        provider_fault: Option<AroundProvider>,
     ) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = TempDir::new().unwrap();

@@ -87,7 +87,7 @@ impl Handler<Admit> for CallSessionActor {
 
 impl CallSessionActor {
     fn not_admitted(&mut self, error: NotAdmitted, ctx: &mut Context<Self>) -> AdmitError {
-        ctx.run_later(super::LINGER, |act, ctx| act.leave_if_idle(ctx));
+        ctx.run_later(super::LINGER, Self::leave_if_idle);
         match error {
             NotAdmitted::Exists => AdmitError::Exists,
             NotAdmitted::Conflict(Conflict::StaleEpoch) => AdmitError::StaleEpoch,

@@ -15,7 +15,7 @@ use crate::store::Trace;
 /// The pause after the first attempt; it doubles with each.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 impl CallSessionActor {
     /// Goes on with the hang-up, unless an attempt is under way.

@@ -22,7 +22,7 @@ pub use self::admitting::{Admit, AdmitError, Admitted};
 pub use self::hearing::Hear;
 use self::log::{CallLog, Entry, Recorded};
 pub use self::placing::PlacementAnswer;
-use super::crash::Crash;
+use super::crash::{Crash, crash};
 use super::services::Services;
 use crate::domain::call::{Call, Command, Phase, Record, Refusal};
 use crate::domain::ids::CallId;
@@ -126,7 +126,7 @@ impl CallSessionActor {
         match self.log.call() {
             Call::Live(live) if matches!(live.phase, Phase::Terminating { .. }) => self.hang_up(ctx),
             Call::Over(_) | Call::Abandoned { .. } => {
-                ctx.run_later(LINGER, |act, ctx| act.leave_if_idle(ctx));
+                ctx.run_later(LINGER, Self::leave_if_idle);
             }
             _ => {}
         }
@@ -171,7 +171,7 @@ impl Actor for CallSessionActor {
             Ok(log) => {
                 act.log = log;
                 if matches!(act.log.call(), Call::Absent) {
-                    ctx.run_later(LINGER, |act, ctx| act.leave_if_idle(ctx));
+                    ctx.run_later(LINGER, Self::leave_if_idle);
                 }
                 act.settle(Standing::Decided, ctx);
             }
@@ -261,7 +261,7 @@ impl Handler<View> for CallSessionActor {
 impl Handler<Crash> for CallSessionActor {
     type Result = ();
 
-    fn handle(&mut self, crash: Crash, _: &mut Context<Self>) {
-        crash.now();
+    fn handle(&mut self, _: Crash, _: &mut Context<Self>) {
+        crash();
     }
 }

@@ -19,7 +19,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PlacementAnswer {
     /// The provider has it; it may even be over by now.
-    Placed(Record),
+    Placed(Box<Record>),
     /// The provider is full.
     RateLimited {
         /// How long it asks us to wait.
@@ -123,7 +123,7 @@ fn command_of(outcome: &PlacementOutcome) -> Command {
 /// What whoever asked for the call is told, once it is stored.
 fn answer_of(outcome: &PlacementOutcome, record: Option<Record>) -> PlacementAnswer {
     match (outcome, record) {
-        (PlacementOutcome::Placed(_), Some(record)) => PlacementAnswer::Placed(record),
+        (PlacementOutcome::Placed(_), Some(record)) => PlacementAnswer::Placed(Box::new(record)),
         (PlacementOutcome::Placed(_), None) => PlacementAnswer::Uncertain { detail: "the call is gone".to_owned() },
         (PlacementOutcome::RateLimited { retry_after, detail }, _) => {
             PlacementAnswer::RateLimited { retry_after: *retry_after, detail: detail.clone() }
@@ -132,7 +132,7 @@ fn answer_of(outcome: &PlacementOutcome, record: Option<Record>) -> PlacementAns
         (PlacementOutcome::NotDialled(why), _) => PlacementAnswer::NotDialled(why.clone()),
         (PlacementOutcome::Uncertain { .. }, Some(record)) if record.started_at.is_some() => {
             // A webhook has settled the doubt meanwhile.
-            PlacementAnswer::Placed(record)
+            PlacementAnswer::Placed(Box::new(record))
         }
         (PlacementOutcome::Uncertain { detail, .. }, _) => PlacementAnswer::Uncertain { detail: detail.clone() },
     }

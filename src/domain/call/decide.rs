@@ -19,9 +19,10 @@ pub fn decide(call: &Call, command: Command, context: &Context) -> Result<Vec<Ca
             Ok(at_now(vec![EventKind::InboundReceived { profile, references }, outcome_of(decision)]))
         }
         (Call::Absent, Command::Abandon) => Ok(at_now(vec![EventKind::AdmissionAbandoned {}])),
-        (Call::Absent, _) => Err(Refusal::Unknown),
+        (Call::Absent, _) | (Call::Abandoned { .. } | Call::Announced { .. }, Command::RequestTermination { .. }) => {
+            Err(Refusal::Unknown)
+        }
         (_, Command::Request { .. } | Command::Receive { .. } | Command::Abandon) => Err(Refusal::AlreadyExists),
-        (Call::Abandoned { .. } | Call::Announced { .. }, Command::RequestTermination { .. }) => Err(Refusal::Unknown),
         (Call::Abandoned { .. } | Call::Announced { .. }, _) => Ok(Vec::new()),
         (Call::Live(live), Command::End { reason, at, references, witness, note }) => {
             let occurred_at = at.map_or(context.now, |at| at.min(context.now));

@@ -104,14 +104,11 @@ pub enum Conclusion {
 /// What to ask the provider about a call. `listed_live`: whether the complete list of live conversations has it;
 /// none where there is no complete list.
 pub fn question(call: &CallView, listed_live: Option<bool>, policy: &Policy) -> Question {
+    let waits_to_talk = call.direction == Direction::Inbound && call.status == Status::Active && !call.bound;
     match (call.status, call.bound, listed_live) {
-        (Status::Placing, ..) => Question::None,
-        (Status::Uncertain, ..) => Question::Find,
-        (Status::Active, false, Some(_)) if call.direction == Direction::Inbound && call.age >= policy.bind_timeout => {
-            Question::Unbound
-        }
-        (Status::Active, false, _) if call.direction == Direction::Inbound => Question::None,
-        (Status::Active | Status::Terminating, false, _) => Question::Find,
+        (_, _, Some(_)) if waits_to_talk && call.age >= policy.bind_timeout => Question::Unbound,
+        _ if waits_to_talk => Question::None,
+        (Status::Uncertain, ..) | (Status::Active | Status::Terminating, false, _) => Question::Find,
         (Status::Active | Status::Terminating, true, Some(false)) if call.quiet >= policy.grace => Question::LookUp,
         // Without a list every old call is asked for by itself.
         (Status::Active | Status::Terminating, true, None) if call.age >= policy.max_call_age => Question::LookUp,

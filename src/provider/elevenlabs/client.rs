@@ -135,7 +135,10 @@ pub(super) fn segment(name: &str) -> String {
     for byte in name.bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => escaped.push(char::from(byte)),
-            _ => escaped.push_str(&format!("%{byte:02X}")),
+            _ => {
+                escaped.push('%');
+                escaped.push_str(&hex::encode_upper([byte]));
+            }
         }
     }
     escaped

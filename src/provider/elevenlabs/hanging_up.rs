@@ -63,7 +63,7 @@ impl ElevenLabs {
             }
             Ok(())
         };
-        tokio::time::timeout(MONITOR_TIMEOUT, talk).await.unwrap_or_else(|_| Ok(()))
+        tokio::time::timeout(MONITOR_TIMEOUT, talk).await.unwrap_or(Ok(()))
     }
 
     async fn end_by_delete(&self, id: &str) -> Result<(), String> {

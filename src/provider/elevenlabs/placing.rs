@@ -91,14 +91,14 @@ impl ElevenLabs {
         match tokio::time::timeout(self.options.place_timeout, answer).await {
             Ok(Ok((status, headers, Ok(body)))) => self.judge(status, &headers, &body),
             Ok(Ok((status, headers, Err(_)))) if certain_refusal(status) => self.judge(status, &headers, b""),
-            Ok(Ok((_, _, Err(error)))) => uncertain(Doubt::ConnectionLost, error),
+            Ok(Ok((_, _, Err(error)))) => uncertain(Doubt::ConnectionLost, &error),
             // Before its first byte was given out the provider cannot have had a request.
             Ok(Err(error)) if !written.get() => PlacementOutcome::NotDialled(match permit.check() {
                 Err(reason) => reason,
                 Ok(()) => NotDialled::Unreachable(error.to_string()),
             }),
             Ok(Err(SendRequestError::Timeout)) => uncertain(Doubt::Timeout, "no answer in time"),
-            Ok(Err(error)) => uncertain(Doubt::ConnectionLost, error),
+            Ok(Err(error)) => uncertain(Doubt::ConnectionLost, &error),
             Err(_) if !written.get() => {
                 PlacementOutcome::NotDialled(NotDialled::Unreachable("no connection in time".to_owned()))
             }
@@ -117,16 +117,16 @@ impl ElevenLabs {
             return PlacementOutcome::Refused { detail: detail_of(status, body) };
         }
         if !status.is_success() {
-            return uncertain(Doubt::UnclearAnswer, detail_of(status, body));
+            return uncertain(Doubt::UnclearAnswer, &detail_of(status, body));
         }
         let (success, message, names) = match self.options.transport {
             Transport::Twilio => match serde_json::from_slice::<TwilioOutboundResponse>(body) {
                 Ok(answer) => (answer.success, answer.message, (answer.conversation_id, answer.call_sid)),
-                Err(error) => return uncertain(Doubt::UnclearAnswer, error),
+                Err(error) => return uncertain(Doubt::UnclearAnswer, &error),
             },
             Transport::Sip => match serde_json::from_slice::<SipOutboundResponse>(body) {
                 Ok(answer) => (answer.success, answer.message, (answer.conversation_id, answer.sip_call_id)),
-                Err(error) => return uncertain(Doubt::UnclearAnswer, error),
+                Err(error) => return uncertain(Doubt::UnclearAnswer, &error),
             },
         };
         match success {
@@ -137,7 +137,7 @@ impl ElevenLabs {
     }
 }
 
-fn uncertain(doubt: Doubt, detail: impl ToString) -> PlacementOutcome {
+fn uncertain(doubt: Doubt, detail: &(impl ToString + ?Sized)) -> PlacementOutcome {
     PlacementOutcome::Uncertain { doubt, detail: detail.to_string() }
 }
 

@@ -23,7 +23,7 @@ impl ElevenLabs {
     pub(super) async fn conversation(&self, id: &str) -> Result<Option<Conversation>, ProviderError> {
         let path = format!("/v1/convai/conversations/{}", segment(id));
         let details: Option<ConversationDetails> = self.ask("look_up", self.question(Method::GET, &path)).await?;
-        Ok(details.map(conversation_of))
+        Ok(details.as_ref().map(conversation_of))
     }
 
     pub(super) async fn conversation_of(
@@ -83,7 +83,7 @@ impl ElevenLabs {
     }
 }
 
-fn conversation_of(details: ConversationDetails) -> Conversation {
+fn conversation_of(details: &ConversationDetails) -> Conversation {
     let phone_call = details.metadata.phone_call.as_ref();
     let client_data = details.conversation_initiation_client_data.as_ref();
     let echoed = client_data
@@ -96,7 +96,7 @@ fn conversation_of(details: ConversationDetails) -> Conversation {
         .collect();
     let state = match details.status {
         ConversationStatus::Processing | ConversationStatus::Done | ConversationStatus::Failed => {
-            ConversationState::Over { at: ended_at(&details) }
+            ConversationState::Over { at: ended_at(details) }
         }
         ConversationStatus::Initiated | ConversationStatus::InProgress | ConversationStatus::Other(_) => {
             ConversationState::Live

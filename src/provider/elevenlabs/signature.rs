@@ -50,11 +50,11 @@ pub fn verify(
     if (now - signed_at).abs() > tolerance {
         return Err(SignatureError::OutOfTime);
     }
-    let fits = |secret: &&str| {
+    let fits = |secret: &&str| -> bool {
         let expected = sign(secret, seconds, body);
         claimed.iter().any(|claimed| bool::from(expected.ct_eq(claimed)))
     };
-    if secrets.iter().any(|secret| fits(secret)) { Ok(()) } else { Err(SignatureError::Mismatch) }
+    if secrets.iter().any(fits) { Ok(()) } else { Err(SignatureError::Mismatch) }
 }
 
 /// Whether two secrets are equal, in constant time.
