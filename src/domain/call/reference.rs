@@ -63,8 +63,12 @@ impl Reference {
     /// A carrier call's name of either kind: providers say `call_sid` for SIP calls too, but Twilio's begin with `CA`.
     pub fn carrier_call(value: impl Into<String>) -> Self {
         let value = value.into();
-        let kind = if value.starts_with("CA") { ReferenceKind::CallSid } else { ReferenceKind::SipCallId };
-        Self { kind, value }
+        if value.starts_with("CA") { Self::call_sid(value) } else { Self::sip_call_id(value) }
+    }
+
+    /// A Twilio call's name.
+    pub fn call_sid(value: impl Into<String>) -> Self {
+        Self { kind: ReferenceKind::CallSid, value: value.into() }
     }
 
     /// A SIP call's name.
