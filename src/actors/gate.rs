@@ -279,9 +279,13 @@ impl Gate {
 
     /// The counts that matter to a call, as they are now.
     pub async fn standing_of(&self, record: &Record) -> Standing {
-        let Some(profile) = &record.profile else { return Standing::default() };
+        self.standing_in(self.snapshot().await.as_ref(), record).await
+    }
+
+    /// The counts that matter to a call, in a snapshot.
+    pub async fn standing_in(&self, capacity: Option<&Capacity>, record: &Record) -> Standing {
+        let (Some(profile), Some(capacity)) = (&record.profile, capacity) else { return Standing::default() };
         let business = self.parts.cache.business(&profile.business_id).await.ok().flatten();
-        let Some(capacity) = self.snapshot().await else { return Standing::default() };
         let cap = capacity.occupied.cap;
         Standing {
             business: capacity.occupied.businesses.get(&profile.business_id).map_or(0, |counts| counts.taken()),

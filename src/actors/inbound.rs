@@ -37,6 +37,24 @@ pub enum OnFull {
     Admit,
 }
 
+/// What becomes of a call that is live at the provider and that the gate knows nothing of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unmanaged {
+    /// It stays, and counts as overflow.
+    Adopt,
+    /// It is hung up.
+    Terminate,
+}
+
+/// What becomes of inbound calls that have no slot.
+#[derive(Clone, Copy, Debug)]
+pub struct InboundPolicy {
+    /// Those that come in.
+    pub on_full: OnFull,
+    /// Those that the sweep finds.
+    pub unmanaged: Unmanaged,
+}
+
 /// A webhook that was believed and read.
 #[derive(Clone, Debug)]
 pub struct Received {
@@ -85,8 +103,8 @@ pub struct Intake {
     pub journal: Addr<JournalActor>,
     /// The plans on offer.
     pub plans: Arc<Plans>,
-    /// The policy for inbound calls without a slot.
-    pub on_full: OnFull,
+    /// What becomes of calls without a slot.
+    pub policy: InboundPolicy,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     one_at_a_time: Arc<Keyed<Reference>>,
@@ -99,8 +117,16 @@ struct Newcomer<'a> {
     delivery: Option<Delivery>,
     settles: Vec<i64>,
     trace: Trace,
-    /// It is live already and must not be hung up for our trouble.
-    keep: bool,
+    found: Found,
+}
+
+/// How a newcomer was heard of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    /// It says so itself.
+    ByWebhook,
+    /// It was live at the provider, unknown to us.
+    BySweep,
 }
 
 /// Whose an inbound call is.
@@ -128,10 +154,10 @@ impl Intake {
         capacity: Addr<CapacityActor>,
         journal: Addr<JournalActor>,
         plans: Arc<Plans>,
-        on_full: OnFull,
+        policy: InboundPolicy,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self { store, cache, directory, capacity, journal, plans, on_full, metrics, one_at_a_time: Arc::default() }
+        Self { store, cache, directory, capacity, journal, plans, policy, metrics, one_at_a_time: Arc::default() }
     }
 
     /// Gives a webhook its effect, once. It is answered only after what it says is stored.
@@ -161,9 +187,9 @@ impl Intake {
             }
             let arrival = match notice.news {
                 // It may be a call that is being placed, or one whose start is still to come.
-                News::Ended { .. } => self.park(&delivery).await?,
+                News::Ended { .. } => self.park(&delivery, DeliveryState::Early).await?,
                 News::Started if self.has_ended(notice).await? => self.file(&delivery, "ignored").await?,
-                News::Started if self.may_be_ours(notice).await? => self.park(&delivery).await?,
+                News::Started if self.may_be_ours(notice).await? => self.park(&delivery, DeliveryState::Parked).await?,
                 News::Started => {
                     let newcomer = Newcomer {
                         notice,
@@ -171,7 +197,7 @@ impl Intake {
                         delivery: Some(delivery.clone()),
                         settles: Vec::new(),
                         trace: received.trace.clone(),
-                        keep: false,
+                        found: Found::ByWebhook,
                     };
                     self.welcome(newcomer).await?
                 }
@@ -209,7 +235,7 @@ impl Intake {
                 .map(|parked| parked.id)
                 .collect(),
             trace: Trace { correlation_id: None, causation_id: Some("sweep".to_owned()) },
-            keep: true,
+            found: Found::BySweep,
         };
         match self.welcome(newcomer).await? {
             Arrival::Settled(outcome) => Ok(outcome),
@@ -252,7 +278,7 @@ impl Intake {
             delivery: None,
             settles: vec![id],
             trace,
-            keep: false,
+            found: Found::ByWebhook,
         };
         self.welcome(newcomer).await?;
         Ok(())
@@ -317,8 +343,8 @@ impl Intake {
         }
     }
 
-    async fn park(&self, delivery: &Delivery) -> Result<Arrival, IntakeError> {
-        let parked = Delivery { state: DeliveryState::Parked, outcome: "parked", ..delivery.clone() };
+    async fn park(&self, delivery: &Delivery, state: DeliveryState) -> Result<Arrival, IntakeError> {
+        let parked = Delivery { state, outcome: "parked", ..delivery.clone() };
         self.file_as(parked, "parked").await
     }
 
@@ -341,7 +367,7 @@ impl Intake {
         let call_id = sources::new_call_id();
         let agent_id = newcomer.notice.agent_id.clone().unwrap_or_else(unknown_agent);
         let callee = self.callee(&agent_id).await?;
-        let (decision, lease, refused) = self.decide(call_id, &callee, newcomer.keep).await;
+        let (decision, lease, refused) = self.decide(call_id, &callee, newcomer.found).await;
         let profile = Profile {
             pool: PoolId::default_pool(),
             business_id: callee.business_id.clone(),
@@ -418,12 +444,15 @@ impl Intake {
         &self,
         call_id: CallId,
         callee: &Callee,
-        keep: bool,
+        found: Found,
     ) -> (InboundDecision, Option<Lease>, Option<&'static str>) {
         let overflow = |cause: &str| (InboundDecision::Overflow { cause: cause.to_owned() }, None, None);
         let terminate = |reason| InboundDecision::Terminate { reason };
-        if keep {
-            return overflow("UNMANAGED");
+        if found == Found::BySweep {
+            return match self.policy.unmanaged {
+                Unmanaged::Adopt => overflow("UNMANAGED"),
+                Unmanaged::Terminate => (terminate(TerminationReason::Unmanaged), None, None),
+            };
         }
         if !callee.takes_calls {
             return (terminate(TerminationReason::InboundDisabled), None, None);
@@ -439,7 +468,7 @@ impl Intake {
                 let decision = InboundDecision::Admit { epoch: lease.epoch().0, business_limit: callee.limit };
                 (decision, Some(lease), None)
             }
-            Ok(Err(AcquireError::Rejected(why, _))) => match self.on_full {
+            Ok(Err(AcquireError::Rejected(why, _))) => match self.policy.on_full {
                 OnFull::Terminate => (terminate(TerminationReason::Capacity), None, Some(why.code())),
                 OnFull::Admit => overflow(why.code()),
             },

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use tokio::sync::{OwnedMutexGuard, oneshot};
 
 use super::capacity::{Acquire, AcquireError, Acquired};
-use super::gate::{Gate, GateError, Refused};
+use super::gate::{Gate, GateError, InFlight, Refused};
 use super::journal::Publish;
 use super::lease::Lease;
 use super::session::{Admit, AdmitError, Admitted, PlacementAnswer};
@@ -85,10 +85,13 @@ struct Checked {
 }
 
 impl Gate {
-    /// Places a call. The work goes on where the caller leaves.
-    pub async fn place_call(&self, request: CallRequest) -> Result<Placed, GateError> {
+    /// Places a call. The work goes on where the caller leaves, and counts as in flight until it is done.
+    pub async fn place_call(&self, request: CallRequest, entered: InFlight) -> Result<Placed, GateError> {
         let gate = self.clone();
-        let work = actix::spawn(async move { gate.place(request).await });
+        let work = actix::spawn(async move {
+            let _entered = entered;
+            gate.place(request).await
+        });
         work.await.unwrap_or_else(|error| {
             tracing::error!(%error, "placing a call crashed");
             Err(GateError::OutcomeUnknown { call_id: None, detail: "the request crashed".to_owned() })

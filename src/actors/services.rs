@@ -8,7 +8,7 @@ use actix::{Addr, Recipient};
 
 use super::capacity::CapacityActor;
 use super::journal::JournalActor;
-use super::supervisor::RevisitParked;
+use super::supervisor::Nudge;
 use crate::provider::{HangUpWay, VoiceProvider};
 use crate::store::EventStore;
 use crate::telemetry::Metrics;
@@ -29,8 +29,8 @@ pub struct Services {
     pub dial_within: Duration,
     /// The allowed ways to hang up, in order.
     pub hang_up_ways: Vec<HangUpWay>,
-    /// Whom to tell that an agent's placement is decided.
-    pub parked: OnceLock<Recipient<RevisitParked>>,
+    /// Whom to tell what others may be waiting for.
+    pub supervisor: OnceLock<Recipient<Nudge>>,
     /// Placements that are under way.
     pub dialling: Arc<AtomicUsize>,
 }
@@ -47,10 +47,10 @@ impl Services {
         self.dialling.load(Ordering::SeqCst)
     }
 
-    /// Webhooks that waited for a placement to be decided may go on.
-    pub(super) fn revisit_parked(&self) {
-        if let Some(parked) = self.parked.get() {
-            parked.do_send(RevisitParked);
+    /// Tells the supervisor.
+    pub(super) fn nudge(&self, nudge: Nudge) {
+        if let Some(supervisor) = self.supervisor.get() {
+            supervisor.do_send(nudge);
         }
     }
 }

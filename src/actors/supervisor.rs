@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture, Supervised, WrapFuture};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::oneshot;
 
 use super::crash::{Crash, crash};
@@ -15,6 +15,9 @@ use crate::sources;
 
 /// Between two attempts at the first look at the provider.
 const SURVEY_PAUSE: Duration = Duration::from_secs(2);
+
+/// Between two sweeps that a doubt brings about, at least.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// When the supervisor does what.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +39,8 @@ pub struct SupervisorActor {
     waiting: Vec<Asked>,
     revisiting: bool,
     revisit_again: bool,
+    /// A sweep is due soon, because a placement is in doubt.
+    follow_up_due: bool,
     last: Option<LastSweep>,
     sweeps: u64,
 }
@@ -62,6 +67,7 @@ impl SupervisorActor {
             waiting: Vec::new(),
             revisiting: false,
             revisit_again: false,
+            follow_up_due: false,
             last: None,
             sweeps: 0,
         }
@@ -91,10 +97,24 @@ impl SupervisorActor {
         ctx.spawn(swept.into_actor(self).map(|(memory, result), act, ctx| {
             act.memory = Some(memory);
             act.sweeps += 1;
+            if result.as_ref().is_ok_and(|report| report.in_doubt > 0) {
+                act.follow_up(act.sweep.policy.grace / 2, ctx);
+            }
             act.last = Some(LastSweep { finished_at: sources::now(), result: result.clone() });
             let _ = done.send(result);
             act.next(ctx);
         }));
+    }
+
+    /// A placement in doubt holds a slot that may be free: it does not wait for the interval.
+    fn follow_up(&mut self, after: TimeDelta, ctx: &mut Context<Self>) {
+        if !std::mem::replace(&mut self.follow_up_due, true) {
+            let after = after.to_std().unwrap_or_default().max(SHORTEST_PAUSE);
+            ctx.run_later(after, |act, ctx| {
+                act.follow_up_due = false;
+                act.on_timer(Scope::Full, "doubt", ctx);
+            });
+        }
     }
 
     /// Calls may be live that a fresh database knows nothing of: asks until the provider has answered once.
@@ -119,7 +139,7 @@ impl Actor for SupervisorActor {
         ctx.run_later(startup_delay, |act, ctx| act.on_timer(Scope::Full, "start", ctx));
         ctx.run_interval(full, |act, ctx| act.on_timer(Scope::Full, "interval", ctx));
         ctx.run_interval(ledger, |act, ctx| act.on_timer(Scope::Ledger, "interval", ctx));
-        ctx.notify(RevisitParked);
+        self.revisit_parked(ctx);
     }
 }
 
@@ -130,6 +150,7 @@ impl Supervised for SupervisorActor {
         self.waiting.clear();
         self.revisiting = false;
         self.revisit_again = false;
+        self.follow_up_due = false;
     }
 }
 
@@ -170,15 +191,29 @@ impl Handler<SessionCrashed> for SupervisorActor {
     }
 }
 
-/// A placement is decided: webhooks that waited for that may go on.
+/// What a session knows that others may be waiting for.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
-pub struct RevisitParked;
+pub enum Nudge {
+    /// A placement is decided: webhooks that waited for that may go on.
+    PlacementDecided,
+    /// Only the provider can tell what became of a placement.
+    PlacementInDoubt,
+}
 
-impl Handler<RevisitParked> for SupervisorActor {
+impl Handler<Nudge> for SupervisorActor {
     type Result = ();
 
-    fn handle(&mut self, _: RevisitParked, ctx: &mut Context<Self>) {
+    fn handle(&mut self, nudge: Nudge, ctx: &mut Context<Self>) {
+        match nudge {
+            Nudge::PlacementDecided => self.revisit_parked(ctx),
+            Nudge::PlacementInDoubt => self.follow_up(self.sweep.policy.grace, ctx),
+        }
+    }
+}
+
+impl SupervisorActor {
+    fn revisit_parked(&mut self, ctx: &mut Context<Self>) {
         if self.revisiting {
             self.revisit_again = true;
             return;
@@ -192,7 +227,7 @@ impl Handler<RevisitParked> for SupervisorActor {
             }
             act.revisiting = false;
             if std::mem::take(&mut act.revisit_again) {
-                ctx.notify(RevisitParked);
+                act.revisit_parked(ctx);
             }
         }));
     }

@@ -64,6 +64,8 @@ pub struct Report {
     pub stuck_in_ledger: u32,
     /// Each call that was changed, and why.
     pub corrections: Vec<(CallId, &'static str)>,
+    /// Placements that only the provider can tell of, afterwards.
+    pub in_doubt: usize,
     /// What did not answer.
     pub unanswered: Vec<String>,
 }
@@ -96,6 +98,9 @@ impl From<ProviderError> for SweepError {
         Self(error.to_string())
     }
 }
+
+/// No start is expected any more of a call whose end came this long ago.
+const EARLY_ENDS_KEPT: TimeDelta = TimeDelta::days(1);
 
 /// What earlier sweeps found missing, on the monotonic clock.
 #[derive(Debug, Default)]
@@ -162,7 +167,11 @@ impl Sweep {
         }
         let listed = self.list_live().await?;
         let mut report = Report::default();
-        self.meet_strangers(&listed, &mut report).await?;
+        // All of them, however young: nothing else tells of them.
+        self.meet_strangers(&listed, TimeDelta::zero(), &mut report).await?;
+        if let Some(reason) = report.unanswered.pop() {
+            return Err(SweepError(reason));
+        }
         self.store.mark_surveyed(&PoolId::default_pool()).await?;
         self.intake.capacity.do_send(Surveyed);
         tracing::info!(live = listed.len(), "the provider was asked for its live calls; admissions begin");
@@ -181,6 +190,7 @@ impl Sweep {
         }
         self.intake.revisit_parked().await?;
         report.active_sessions = sessions.len();
+        report.in_doubt = sessions.iter().filter(|session| session.record.status == Status::Uncertain).count();
         report.ledger_active = self.ledger().await?.len();
         Ok(report)
     }
@@ -271,7 +281,8 @@ impl Sweep {
             }
         };
         if let Some(listed) = &listed {
-            self.meet_strangers(listed, report).await?;
+            self.meet_strangers(listed, self.policy.grace, report).await?;
+            self.store.forget_early_ends(sources::now() - EARLY_ENDS_KEPT).await?;
         }
         self.doubt_old_placements(report).await?;
         let live = self.store.live_sessions().await?;
@@ -392,7 +403,12 @@ impl Sweep {
     }
 
     /// Conversations that are live and that no live call of ours is bound to: ours after all, or nobody's.
-    async fn meet_strangers(&self, listed: &HashSet<String>, report: &mut Report) -> Result<(), SweepError> {
+    async fn meet_strangers(
+        &self,
+        listed: &HashSet<String>,
+        at_least: TimeDelta,
+        report: &mut Report,
+    ) -> Result<(), SweepError> {
         let live = self.store.live_sessions().await?;
         let known: HashSet<&str> = live.iter().filter_map(|session| session.record.references.conversation()).collect();
         for id in listed.iter().filter(|id| !known.contains(id.as_str())) {
@@ -405,12 +421,12 @@ impl Sweep {
                     continue;
                 }
             };
-            self.meet(found, report).await?;
+            self.meet(found, at_least, report).await?;
         }
         Ok(())
     }
 
-    async fn meet(&self, found: Conversation, report: &mut Report) -> Result<(), SweepError> {
+    async fn meet(&self, found: Conversation, at_least: TimeDelta, report: &mut Report) -> Result<(), SweepError> {
         let ours = match found.call_id {
             Some(call_id) => self.store.session(call_id).await?,
             None => None,
@@ -423,6 +439,10 @@ impl Sweep {
             },
         };
         let Some(session) = ours.filter(|session| session.record.profile.is_some()) else {
+            // Its webhook may be on its way.
+            if found.started_at.is_some_and(|at| sources::now() - at < at_least) {
+                return Ok(());
+            }
             let notice = Notice {
                 news: News::Started,
                 call_id: None,
@@ -555,6 +575,7 @@ impl Report {
             "stuckInDb": self.stuck_in_db,
             "stuckInLedger": self.stuck_in_ledger,
             "corrections": corrections,
+            "inDoubt": self.in_doubt,
             "unanswered": self.unanswered,
         })
     }

@@ -14,7 +14,7 @@ use tokio::sync::{oneshot, watch};
 use crate::actors::capacity::{CapacityActor, Configure};
 use crate::actors::directory::Directory;
 use crate::actors::guardian::{RestartLimits, guard};
-use crate::actors::inbound::{Intake, OnFull};
+use crate::actors::inbound::{InboundPolicy, Intake, OnFull, Unmanaged};
 use crate::actors::journal::JournalActor;
 use crate::actors::roster::Roster;
 use crate::actors::services::Services;
@@ -330,15 +330,11 @@ impl Actors {
             metrics: Arc::clone(metrics),
             dial_within: settings.capacity.dial_within,
             hang_up_ways: hang_up_ways(settings),
-            parked: OnceLock::new(),
+            supervisor: OnceLock::new(),
             dialling: Arc::default(),
         });
         let session_threads = arbiters[2..].iter().map(Arbiter::handle).collect();
         let directory = Directory::new(Arc::clone(&services), session_threads, roster.clone());
-        let on_full = match settings.inbound.on_full {
-            settings::OnFull::Terminate => OnFull::Terminate,
-            settings::OnFull::Admit => OnFull::Admit,
-        };
         let cache = DirectoryCache::new(store.clone());
         let intake = Intake::new(
             store.clone(),
@@ -347,7 +343,7 @@ impl Actors {
             capacity,
             journal,
             Arc::clone(plans),
-            on_full,
+            inbound_policy_of(settings),
             Arc::clone(metrics),
         );
         let sweep = Arc::new(Sweep {
@@ -371,7 +367,7 @@ impl Actors {
             give_up(),
         );
         directory.report_to(supervisor.clone().recipient());
-        let _ = services.parked.set(supervisor.clone().recipient());
+        let _ = services.supervisor.set(supervisor.clone().recipient());
         Self { intake, supervisor }
     }
 }
@@ -384,6 +380,19 @@ fn hang_up_ways(settings: &Settings) -> Vec<HangUpWay> {
         settings::HangUpWay::Twilio => None,
     };
     settings.provider.terminate.iter().filter_map(way).collect()
+}
+
+fn inbound_policy_of(settings: &Settings) -> InboundPolicy {
+    InboundPolicy {
+        on_full: match settings.inbound.on_full {
+            settings::OnFull::Terminate => OnFull::Terminate,
+            settings::OnFull::Admit => OnFull::Admit,
+        },
+        unmanaged: match settings.reconcile.unmanaged {
+            settings::Unmanaged::Adopt => Unmanaged::Adopt,
+            settings::Unmanaged::Terminate => Unmanaged::Terminate,
+        },
+    }
 }
 
 fn delta(duration: Duration) -> TimeDelta {
@@ -449,7 +458,9 @@ async fn adopt_the_past(gate: &Gate, provider_is_new: bool) -> Result<(), StartE
                 witness: Witness::Gate,
                 note: None,
             }
-        } else if session.record.status == Status::Placing {
+        } else if matches!(session.record.status, Status::Placing | Status::Terminating)
+            && session.record.started_at.is_none()
+        {
             Command::DoubtPlacement { doubt: Doubt::Crash }
         } else {
             gate.directory().wake(session.call_id);

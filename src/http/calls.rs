@@ -89,9 +89,7 @@ pub(super) async fn post(
 pub(super) async fn place(state: &AppState, call: CallRequest, request: &HttpRequest) -> Result<HttpResponse, Problem> {
     let entered = state.gate.enter().map_err(|error| Problem::of(&error, &state.gate, request))?;
     let respond_async = call.respond_async;
-    let placed = state.gate.place_call(call).await;
-    drop(entered);
-    match placed {
+    match state.gate.place_call(call, entered).await {
         Ok(placed) => Ok(answer(state, &placed, respond_async)),
         Err(error) => Err(refusal(state, &error, request).await),
     }
@@ -199,9 +197,11 @@ pub(super) async fn list(
     let page = PageRequest { after, limit: request::limit(query.text("limit"), 50, 500, &request)? };
     let page = state.gate.store().list_sessions(&filter, &page).await;
     let page = page.map_err(|error| Problem::store(&error, &state.gate, &request))?;
+    let capacity = state.gate.snapshot().await;
     let mut calls = Vec::with_capacity(page.sessions.len());
     for session in &page.sessions {
-        calls.push(call_view::call(session.call_id, &session.record, state.gate.standing_of(&session.record).await));
+        let standing = state.gate.standing_in(capacity.as_ref(), &session.record).await;
+        calls.push(call_view::call(session.call_id, &session.record, standing));
     }
     let next = page.next.map(|(at, call_id)| format!("{}_{call_id}", at.timestamp_millis()));
     Ok(HttpResponse::Ok().json(json!({ "calls": calls, "nextCursor": next })))

@@ -39,10 +39,14 @@ pub(super) async fn elevenlabs(
         notice,
         trace: request::trace(&request, "webhook"),
     };
-    let _entered = state.gate.enter().map_err(|error| Problem::of(&error, &state.gate, &request))?;
-    let outcome = state.gate.intake().clone();
-    // The work goes on where the provider hangs up on us.
-    let outcome = actix::spawn(async move { outcome.receive(received).await }).await;
+    let entered = state.gate.enter().map_err(|error| Problem::of(&error, &state.gate, &request))?;
+    let intake = state.gate.intake().clone();
+    // The work goes on where the provider hangs up on us, and counts as in flight until it is done.
+    let work = async move {
+        let _entered = entered;
+        intake.receive(received).await
+    };
+    let outcome = actix::spawn(work).await;
     let outcome = settled(outcome, &state, &request)?;
     state.gate.metrics().record_webhook(&read.event_type, outcome.word);
     Ok(answer(&outcome))
@@ -84,9 +88,13 @@ pub(super) async fn initiation(
         notice: initiation_notice(agent_id, &asked.call_sid, asked.caller_id.as_deref(), sources::now()),
         trace: request::trace(&request, "initiation"),
     };
-    let _entered = state.gate.enter().map_err(|error| Problem::of(&error, &state.gate, &request))?;
+    let entered = state.gate.enter().map_err(|error| Problem::of(&error, &state.gate, &request))?;
     let intake = state.gate.intake().clone();
-    let outcome = actix::spawn(async move { intake.initiate(received).await }).await;
+    let work = async move {
+        let _entered = entered;
+        intake.initiate(received).await
+    };
+    let outcome = actix::spawn(work).await;
     let (outcome, has_room) = settled(outcome, &state, &request)?;
     state.gate.metrics().record_webhook("initiation", outcome.word);
     Ok(HttpResponse::Ok().json(json!({

@@ -134,6 +134,8 @@ pub struct Conversation {
     pub direction: Option<Direction>,
     /// The other end.
     pub counterpart: Option<MaskedNumber>,
+    /// When it began.
+    pub started_at: Option<DateTime<Utc>>,
 }
 
 /// One page of the live conversations.

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use entity::webhook_inbox::{ActiveModel, Column, Entity, Model};
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::sea_query::{Expr, OnConflict, SimpleExpr};
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, TryInsertResult};
 
 use super::connection::Store;
@@ -17,8 +17,10 @@ use crate::domain::notice::Notice;
 pub enum DeliveryState {
     /// It has had its effect, or has none.
     Settled,
-    /// Its call is not known yet.
+    /// A start whose call is not known yet: it may be one that is being placed.
     Parked,
+    /// An end whose call is not known yet: its start, or the answer to its placement, may still come.
+    Early,
 }
 
 impl DeliveryState {
@@ -26,6 +28,7 @@ impl DeliveryState {
         match self {
             Self::Settled => "settled",
             Self::Parked => "parked",
+            Self::Early => "early",
         }
     }
 }
@@ -104,10 +107,15 @@ pub(super) async fn parked_for(db: &impl ConnectionTrait, references: &Reference
     if any.is_empty() {
         return Ok(Vec::new());
     }
-    Entity::find().filter(Column::State.eq("parked")).filter(any).order_by_asc(Column::Id).all(db).await
+    Entity::find().filter(waits()).filter(any).order_by_asc(Column::Id).all(db).await
 }
 
-/// Marks parked webhooks as settled.
+/// Those that wait for their call, in whichever way.
+fn waits() -> SimpleExpr {
+    Column::State.is_in([DeliveryState::Parked.as_str(), DeliveryState::Early.as_str()])
+}
+
+/// Marks waiting webhooks as settled.
 pub(super) async fn settle(
     db: &impl ConnectionTrait,
     ids: &[i64],
@@ -123,7 +131,7 @@ pub(super) async fn settle(
         .col_expr(Column::CallId, Expr::value(call_id.map(|id| id.to_string())))
         .col_expr(Column::SettledAt, Expr::value(Some(crate::sources::now())))
         .filter(Column::Id.is_in(ids.iter().copied()))
-        .filter(Column::State.eq("parked"))
+        .filter(waits())
         .exec(db)
         .await?;
     Ok(())
@@ -135,10 +143,26 @@ impl Store {
         Ok(Entity::find().filter(Column::BodyHash.eq(body_hash)).one(self.reader()).await?.is_some())
     }
 
-    /// Every webhook that waits for its call, oldest first.
+    /// Lets go of early ends that came before `before`: no start of theirs is to be expected any more.
+    pub async fn forget_early_ends(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
+        let forgotten = Entity::update_many()
+            .col_expr(Column::State, Expr::value(DeliveryState::Settled.as_str()))
+            .col_expr(Column::Outcome, Expr::value("ignored"))
+            .col_expr(Column::SettledAt, Expr::value(Some(crate::sources::now())))
+            .filter(Column::State.eq(DeliveryState::Early.as_str()))
+            .filter(Column::ReceivedAt.lt(before))
+            .exec(self.writer())
+            .await?;
+        Ok(forgotten.rows_affected)
+    }
+
+    /// Every start that waits for its call, oldest first.
     pub async fn parked(&self) -> Result<Vec<ParkedNotice>, StoreError> {
-        let rows =
-            Entity::find().filter(Column::State.eq("parked")).order_by_asc(Column::Id).all(self.reader()).await?;
+        let rows = Entity::find()
+            .filter(Column::State.eq(DeliveryState::Parked.as_str()))
+            .order_by_asc(Column::Id)
+            .all(self.reader())
+            .await?;
         rows.into_iter().map(ParkedNotice::try_from).collect()
     }
 

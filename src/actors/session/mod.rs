@@ -24,6 +24,7 @@ use self::log::{CallLog, Entry, Recorded};
 pub use self::placing::PlacementAnswer;
 use super::crash::{Crash, crash};
 use super::services::Services;
+use super::supervisor::Nudge;
 use crate::domain::call::{Call, Command, Phase, Record, Refusal};
 use crate::domain::ids::CallId;
 use crate::provider::DialPermit;
@@ -120,8 +121,10 @@ impl CallSessionActor {
     /// What the state asks for, once.
     fn settle(&mut self, before: Standing, ctx: &mut Context<Self>) {
         let now = Standing::of(self.log.call());
-        if before == Standing::Undecided && now != Standing::Undecided {
-            self.services.revisit_parked();
+        match (before, now) {
+            (Standing::Undecided | Standing::InDoubt, Standing::Decided) => self.services.nudge(Nudge::PlacementDecided),
+            (Standing::Undecided | Standing::Decided, Standing::InDoubt) => self.services.nudge(Nudge::PlacementInDoubt),
+            _ => {}
         }
         match self.log.call() {
             Call::Live(live) if matches!(live.phase, Phase::Terminating { .. }) => self.hang_up(ctx),
@@ -143,17 +146,21 @@ impl CallSessionActor {
 /// As much of a call's state as other calls care about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
-    /// Its placement is under way or in doubt: an unknown start at its agent may be its own.
+    /// Its placement is under way: an unknown start at its agent may be its own.
     Undecided,
+    /// The same, and only the provider can tell.
+    InDoubt,
+    /// It has its names, or will never have any.
     Decided,
 }
 
 impl Standing {
     fn of(call: &Call) -> Self {
         use crate::domain::call::Placement;
-        match call {
-            Call::Live(live) if live.phase.placement() != Placement::Confirmed => Self::Undecided,
-            _ => Self::Decided,
+        match call.live().map(|live| live.phase.placement()) {
+            Some(Placement::Pending) => Self::Undecided,
+            Some(Placement::Uncertain) => Self::InDoubt,
+            Some(Placement::Confirmed) | None => Self::Decided,
         }
     }
 }

@@ -112,12 +112,15 @@ fn conversation_of(details: &ConversationDetails) -> Conversation {
             CallDirection::Outbound => Some(Direction::Outbound),
             CallDirection::Unknown => None,
         }),
+        started_at: started_at(details),
         counterpart: phone_call.and_then(|call| call.external_number.as_deref()).map(MaskedNumber::of),
     }
 }
 
+fn started_at(details: &ConversationDetails) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp(details.metadata.start_time_unix_secs.filter(|start| *start > 0)?, 0)
+}
+
 fn ended_at(details: &ConversationDetails) -> Option<DateTime<Utc>> {
-    let metadata = &details.metadata;
-    let start = metadata.start_time_unix_secs.filter(|start| *start > 0)?;
-    DateTime::from_timestamp(start.checked_add(metadata.call_duration_secs?)?, 0)
+    started_at(details)?.checked_add_signed(TimeDelta::try_seconds(details.metadata.call_duration_secs?)?)
 }
