@@ -1,4 +1,20 @@
-//! callgate: a gate for live phone calls.
+//! callgate: a gate for live phone calls. No outbound call starts and no inbound call stays without a slot.
+//!
+//! The house, from the top floor down; each floor imports only from those below it. `docs/ARCHITECTURE.md` is the tour.
+//!
+//! | floor | what lives there |
+//! | --- | --- |
+//! | [`cli`] | the commands; [`cli::Application`] wires the rooms of a node together |
+//! | [`http`] | the routes: requests and webhooks become messages, answers become JSON |
+//! | [`actors`] | the imperative shell: who gives slots, who writes events, one session per call, who sweeps |
+//! | [`provider`] | the port [`provider::VoiceProvider`], its `ElevenLabs` adapter, the simulated provider |
+//! | [`ledger`] | the port [`ledger::SlotLedger`]: who holds which slot |
+//! | [`store`] | the port [`store::EventStore`] and the tables behind it |
+//! | [`telemetry`], [`settings`] | metrics and logs; `config/default.toml`, typed |
+//! | [`domain`] | pure: [`decide`](domain::call::decide) and [`evolve`](domain::call::evolve), the admission rule, what a sweep concludes |
+//!
+//! [`sources`] stands beside the stairs: every floor but the ground floor takes time, ids and chance from it.
+
 pub mod actors;
 pub mod cli;
 pub mod domain;
