@@ -1,0 +1,169 @@
+//! An inbound call that nobody knows yet: whose it is, whether it has a slot, and what becomes of it.
+
+use super::{Intake, IntakeError, OnFull, Outcome, Unmanaged};
+use crate::actors::capacity::{Acquire, AcquireError, Acquired};
+use crate::actors::journal::Publish;
+use crate::actors::lease::Lease;
+use crate::actors::session::{Admit, AdmitError, Admitted};
+use crate::domain::admission::Request;
+use crate::domain::call::{Command, Direction, InboundDecision, Profile, Source, TerminationReason};
+use crate::domain::ids::{AgentId, BusinessId, CallId, PlanName, PoolId};
+use crate::domain::notice::Notice;
+use crate::sources;
+use crate::store::{Bulletin, Conflict, Delivery, Trace};
+
+/// An inbound call that nobody knows yet.
+pub(super) struct Newcomer<'a> {
+    pub(super) notice: &'a Notice,
+    pub(super) source: Source,
+    pub(super) delivery: Option<Delivery>,
+    pub(super) settles: Vec<i64>,
+    pub(super) trace: Trace,
+    pub(super) found: Found,
+}
+
+/// How a newcomer was heard of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// It says so itself.
+    ByWebhook,
+    /// It was live at the provider, unknown to us.
+    BySweep,
+}
+
+/// Whose an inbound call is.
+struct Callee {
+    business_id: BusinessId,
+    plan: PlanName,
+    limit: u32,
+    takes_calls: bool,
+}
+
+/// What happened to a newcomer.
+pub(super) enum Arrival {
+    Settled(Outcome),
+    /// It is this call after all.
+    KnownAs(CallId),
+}
+
+impl Intake {
+    pub(super) async fn welcome(&self, newcomer: Newcomer<'_>) -> Result<Arrival, IntakeError> {
+        let call_id = sources::new_call_id();
+        let agent_id = newcomer.notice.agent_id.clone().unwrap_or_else(unknown_agent);
+        let callee = self.callee(&agent_id).await?;
+        let (decision, lease, refused) = self.decide(call_id, &callee, newcomer.found).await;
+        let profile = Profile {
+            pool: PoolId::default_pool(),
+            business_id: callee.business_id.clone(),
+            plan: callee.plan.clone(),
+            direction: newcomer.notice.direction.unwrap_or(Direction::Inbound),
+            source: newcomer.source,
+            agent_id,
+            phone_number_id: None,
+            counterpart: newcomer.notice.counterpart.clone(),
+            user_id: None,
+            request_hash: None,
+            max_duration_seconds: None,
+        };
+        let admit = Admit {
+            command: Command::Receive {
+                profile: Profile { direction: Direction::Inbound, ..profile },
+                references: newcomer.notice.references.clone(),
+                decision,
+            },
+            lease,
+            placement: None,
+            delivery: newcomer.delivery,
+            settles: newcomer.settles,
+            trace: newcomer.trace,
+        };
+        let admitted = self.directory.begin(call_id).send(admit).await;
+        match admitted.unwrap_or_else(|error| Err(AdmitError::Unavailable(error.to_string()))) {
+            Ok(Admitted { outcome, .. }) => {
+                self.count(&callee, refused);
+                Ok(Arrival::Settled(Outcome { word: outcome, call_id: Some(call_id) }))
+            }
+            Err(AdmitError::Conflict(Conflict::ReferenceTaken(owner))) => Ok(Arrival::KnownAs(owner)),
+            Err(AdmitError::Conflict(Conflict::DuplicateDelivery)) => {
+                Ok(Arrival::Settled(Outcome { word: "duplicate", call_id: None }))
+            }
+            Err(error) => Err(IntakeError(error.to_string())),
+        }
+    }
+
+    fn count(&self, callee: &Callee, refused: Option<&'static str>) {
+        if let Some(reason) = refused {
+            self.metrics.record_rejection("capacity_inbound", "inbound");
+            self.journal.do_send(Publish(Bulletin::AdmissionRejected {
+                business_id: callee.business_id.clone(),
+                plan: callee.plan.clone(),
+                direction: Direction::Inbound,
+                reason: reason.to_owned(),
+            }));
+        } else {
+            self.metrics.record_admission(callee.plan.as_str(), Direction::Inbound.as_str());
+        }
+    }
+
+    /// Whose agent it is. Without a registration it is nobody's, and only the pool's cap applies.
+    async fn callee(&self, agent_id: &AgentId) -> Result<Callee, IntakeError> {
+        let unassigned = Callee {
+            business_id: BusinessId::unassigned(),
+            plan: PlanName::unassigned(),
+            limit: u32::MAX,
+            takes_calls: true,
+        };
+        let Some(agent) = self.cache.agent(agent_id).await? else { return Ok(unassigned) };
+        let Some(business) = self.cache.business(&agent.business_id).await? else { return Ok(unassigned) };
+        Ok(Callee {
+            limit: business.limit(&self.plans, u32::MAX),
+            takes_calls: business.inbound_enabled && business.subscription.permits_calls(),
+            business_id: business.id.clone(),
+            plan: business.plan.clone(),
+        })
+    }
+
+    /// What becomes of a newcomer; with the reason where it is refused for want of a slot.
+    async fn decide(
+        &self,
+        call_id: CallId,
+        callee: &Callee,
+        found: Found,
+    ) -> (InboundDecision, Option<Lease>, Option<&'static str>) {
+        let overflow = |cause: &str| (InboundDecision::Overflow { cause: cause.to_owned() }, None, None);
+        let terminate = |reason| InboundDecision::Terminate { reason };
+        if found == Found::BySweep {
+            return match self.policy.unmanaged {
+                Unmanaged::Adopt => overflow("UNMANAGED"),
+                Unmanaged::Terminate => (terminate(TerminationReason::Unmanaged), None, None),
+            };
+        }
+        if !callee.takes_calls {
+            return (terminate(TerminationReason::InboundDisabled), None, None);
+        }
+        let request = Request {
+            call_id,
+            business_id: callee.business_id.clone(),
+            plan: callee.plan.clone(),
+            business_limit: callee.limit,
+        };
+        match self.capacity.send(Acquire(request)).await {
+            Ok(Ok(Acquired::Granted(lease))) => {
+                let decision = InboundDecision::Admit { epoch: lease.epoch().0, business_limit: callee.limit };
+                (decision, Some(lease), None)
+            }
+            Ok(Err(AcquireError::Rejected(why, _))) => match self.policy.on_full {
+                OnFull::Terminate => (terminate(TerminationReason::Capacity), None, Some(why.code())),
+                OnFull::Admit => overflow(why.code()),
+            },
+            // No call is hung up for our trouble.
+            Ok(Err(AcquireError::Recovering)) => overflow("CAPACITY_RECOVERING"),
+            Ok(Ok(Acquired::Held) | Err(AcquireError::Unavailable)) | Err(_) => overflow("CAPACITY_STORE_UNAVAILABLE"),
+        }
+    }
+}
+
+fn unknown_agent() -> AgentId {
+    "unknown".parse().expect("a fixed, valid agent id")
+}
+

@@ -1,0 +1,225 @@
+//! One sweep: looks at ledger, table and provider, asks the planner, and has the sessions carry it out.
+//!
+//! The ledger is read before the table. Every correction goes through the session of its call, so it is an event;
+//! two sweeps that overlap do no harm.
+
+mod calls;
+mod report;
+mod slots;
+mod strangers;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chrono::TimeDelta;
+
+use super::capacity::{Snapshot, Surveyed};
+use super::inbound::{Intake, IntakeError};
+use super::session::{Apply, SessionError};
+use crate::domain::admission::Holder;
+use crate::domain::call::{Command, Status};
+use crate::domain::ids::{CallId, PoolId};
+use crate::domain::reconciliation::Policy;
+use crate::provider::{ProviderError, VoiceProvider};
+use crate::sources;
+use crate::store::{Session, Store, StoreError, Trace};
+use crate::telemetry::Metrics;
+
+pub use report::Report;
+
+/// Which views are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Ledger, table and provider.
+    Full,
+    /// Ledger against table.
+    Ledger,
+}
+
+impl Scope {
+    /// The word used in JSON and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Ledger => "ledger",
+        }
+    }
+}
+
+/// A sweep that could not begin: ledger or table did not answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the sweep was cut short: {0}")]
+pub struct SweepError(pub String);
+
+impl From<StoreError> for SweepError {
+    fn from(error: StoreError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<IntakeError> for SweepError {
+    fn from(error: IntakeError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<SessionError> for SweepError {
+    fn from(error: SessionError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<ProviderError> for SweepError {
+    fn from(error: ProviderError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// What earlier sweeps found missing, on the monotonic clock.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    absent: HashMap<CallId, Instant>,
+    rowless: HashMap<CallId, Instant>,
+}
+
+impl Memory {
+    pub(super) fn missing(&self, now: Instant) -> Vec<(CallId, Duration)> {
+        self.absent.iter().map(|(id, since)| (*id, now.duration_since(*since))).collect()
+    }
+}
+
+/// Everything a sweep looks at and works with.
+pub struct Sweep {
+    /// The table.
+    pub store: Store,
+    /// The ledger, the sessions, and the way in for calls that nobody knows.
+    pub intake: Intake,
+    /// Who knows what is live.
+    pub provider: Arc<dyn VoiceProvider>,
+    /// How patient it is.
+    pub policy: Policy,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+}
+
+impl Sweep {
+    /// Runs one sweep and keeps its report.
+    pub(super) async fn run(
+        &self,
+        scope: Scope,
+        trigger: &'static str,
+        memory: &mut Memory,
+    ) -> Result<Report, SweepError> {
+        let (began, started_at) = (Instant::now(), sources::now());
+        let result =
+            self.look_and_correct(scope, memory).await.map(|report| Report { duration: began.elapsed(), ..report });
+        let outcome = match &result {
+            Ok(report) if report.success => "ok",
+            Ok(_) => "partial",
+            Err(error) => {
+                tracing::warn!(%error, "a sweep was cut short");
+                "failed"
+            }
+        };
+        self.metrics.record_sweep(scope.as_str(), outcome, began.elapsed());
+        if let Ok(report) = &result {
+            let noteworthy = scope == Scope::Full || !report.corrections.is_empty();
+            if noteworthy && let Err(error) = self.store.record_run(&report::run_of(scope, trigger, started_at, report)).await {
+                tracing::warn!(%error, "the report of a sweep is not kept");
+            }
+        }
+        result
+    }
+
+    /// Asks the provider for all its live calls, so that none is live that the gate knows nothing of.
+    pub(super) async fn survey(&self) -> Result<(), SweepError> {
+        let capacity = self.intake.capacity.send(Snapshot).await.ok().flatten();
+        let capacity = capacity.ok_or_else(|| SweepError("the ledger is being rebuilt".to_owned()))?;
+        if capacity.mode != crate::ledger::LedgerMode::Recovering {
+            return Ok(());
+        }
+        let listed = self.list_live().await?;
+        let mut report = Report::default();
+        // All of them, however young: nothing else tells of them.
+        self.meet_strangers(&listed, TimeDelta::zero(), &mut report).await?;
+        if let Some(reason) = report.unanswered.pop() {
+            return Err(SweepError(reason));
+        }
+        self.store.mark_surveyed(&PoolId::default_pool()).await?;
+        self.intake.capacity.do_send(Surveyed);
+        tracing::info!(live = listed.len(), "the provider was asked for its live calls; admissions begin");
+        Ok(())
+    }
+
+    async fn look_and_correct(&self, scope: Scope, memory: &mut Memory) -> Result<Report, SweepError> {
+        let mut report = Report { success: true, ..Report::default() };
+        self.compare_ledger(memory, &mut report).await?;
+        if scope == Scope::Full {
+            self.ask_provider(memory, &mut report).await?;
+        }
+        let sessions = self.store.live_sessions().await?;
+        for session in sessions.iter().filter(|session| session.record.status == Status::Terminating) {
+            self.intake.directory.wake(session.call_id);
+        }
+        self.intake.revisit_parked().await?;
+        report.active_sessions = sessions.len();
+        report.in_doubt = sessions.iter().filter(|session| session.record.status == Status::Uncertain).count();
+        report.ledger_active = self.ledger().await?.len();
+        Ok(report)
+    }
+
+    async fn ledger(&self) -> Result<Vec<Holder>, SweepError> {
+        let capacity = self.intake.capacity.send(Snapshot).await.ok().flatten();
+        Ok(capacity.ok_or_else(|| SweepError("the ledger is being rebuilt".to_owned()))?.occupied.holders)
+    }
+
+    async fn list_live(&self) -> Result<HashSet<String>, ProviderError> {
+        let mut listed = HashSet::new();
+        let mut cursor: Option<String> = None;
+        loop {
+            let page = self.provider.list_live(cursor.as_deref()).await?;
+            listed.extend(page.conversation_ids);
+            if page.next_cursor.is_none() {
+                return Ok(listed);
+            }
+            if page.next_cursor == cursor {
+                return Err(ProviderError("the list of conversations goes in a circle".to_owned()));
+            }
+            cursor = page.next_cursor;
+        }
+    }
+
+    async fn correct(
+        &self,
+        session: &Session,
+        command: Command,
+        reason: &'static str,
+        report: &mut Report,
+    ) -> Result<(), SweepError> {
+        let restores = matches!(command, Command::ObserveLive { .. });
+        match self.apply(session.call_id, command).await {
+            Ok(true) => self.note(report, session.call_id, reason, restores),
+            // Somebody else has said so meanwhile, or it belongs to another call.
+            Ok(false) | Err(SessionError::Refused(_) | SessionError::Conflict(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    async fn apply(&self, call_id: CallId, command: Command) -> Result<bool, SessionError> {
+        let trace = Trace { correlation_id: None, causation_id: Some("sweep".to_owned()) };
+        Ok(self.intake.directory.ask(call_id, Apply { command, trace }).await??.changed)
+    }
+
+    fn note(&self, report: &mut Report, call_id: CallId, reason: &'static str, restored: bool) {
+        tracing::info!(%call_id, reason, "the sweep corrected a call");
+        self.metrics.record_correction(reason);
+        report.corrections.push((call_id, reason));
+        if restored {
+            report.restored += 1;
+        } else if reason != "placement_uncertain" {
+            report.cleaned += 1;
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! What a sweep found and did, and the form in which that is kept and shown.
+
+use std::time::Duration;
+
+use super::Scope;
+use crate::domain::ids::CallId;
+use crate::sources;
+use crate::store::Run;
+
+/// What a sweep found and did.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// Whether every view answered.
+    pub success: bool,
+    /// Calls that were ended and slots that were freed.
+    pub cleaned: u32,
+    /// Slots that were put back, and calls that turned out to be live.
+    pub restored: u32,
+    /// How long it took.
+    pub duration: Duration,
+    /// Live calls by the table, afterwards.
+    pub active_sessions: usize,
+    /// Holders by the ledger, afterwards.
+    pub ledger_active: usize,
+    /// Live by the table, but not at the provider.
+    pub stuck_in_db: u32,
+    /// In the ledger, but not live by the table.
+    pub stuck_in_ledger: u32,
+    /// Each call that was changed, and why.
+    pub corrections: Vec<(CallId, &'static str)>,
+    /// Placements that only the provider can tell of, afterwards.
+    pub in_doubt: usize,
+    /// What did not answer.
+    pub unanswered: Vec<String>,
+}
+
+impl Report {
+    /// The contract's form.
+    pub fn to_json(&self) -> serde_json::Value {
+        let corrections: Vec<_> = self
+            .corrections
+            .iter()
+            .map(|(call_id, reason)| serde_json::json!({ "callId": call_id, "reason": reason }))
+            .collect();
+        serde_json::json!({
+            "success": self.success,
+            "cleaned": self.cleaned,
+            "restored": self.restored,
+            "durationMs": u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX),
+            "activeSessionsCount": self.active_sessions,
+            "ledgerActiveCount": self.ledger_active,
+            "stuckInDb": self.stuck_in_db,
+            "stuckInLedger": self.stuck_in_ledger,
+            "corrections": corrections,
+            "inDoubt": self.in_doubt,
+            "unanswered": self.unanswered,
+        })
+    }
+}
+
+/// The report as it is kept.
+pub(super) fn run_of(scope: Scope, trigger: &str, started_at: chrono::DateTime<chrono::Utc>, report: &Report) -> Run {
+    Run {
+        scope: scope.as_str().to_owned(),
+        trigger: trigger.to_owned(),
+        node: sources::node().to_owned(),
+        started_at,
+        finished_at: sources::now(),
+        report: report.to_json(),
+    }
+}

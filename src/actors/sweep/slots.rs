@@ -1,0 +1,85 @@
+//! Ledger against table: slots that are there without a call, and calls whose slot the ledger lost.
+
+use std::collections::HashSet;
+use std::time::Instant;
+
+use super::{Memory, Report, Sweep, SweepError};
+use crate::actors::capacity::{Put, Release};
+use crate::actors::session::SessionError;
+use crate::domain::admission::Holder;
+use crate::domain::call::{Command, Refusal};
+use crate::domain::ids::CallId;
+use crate::domain::reconciliation::{Drift, TableView, drift};
+use crate::store::Session;
+
+impl Sweep {
+    /// Ledger against table.
+    pub(super) async fn compare_ledger(&self, memory: &mut Memory, report: &mut Report) -> Result<(), SweepError> {
+        let ledger = self.ledger().await?;
+        let live = self.store.live_sessions().await?;
+        let holders: Vec<Holder> = live.iter().filter_map(Session::holder).collect();
+        let known: HashSet<CallId> = holders.iter().map(|holder| holder.call_id).collect();
+        let surplus: Vec<CallId> =
+            ledger.iter().map(|holder| holder.call_id).filter(|id| !known.contains(id)).collect();
+        let rows = self.store.sessions_of(&surplus).await?;
+        let over = rows.iter().filter(|row| row.holder().is_none()).map(|row| row.call_id).collect();
+        let findings = drift(&ledger, &TableView { holders, over });
+        self.metrics.ledger_drift.set(i64::try_from(findings.len()).unwrap_or(i64::MAX));
+        let rowless: HashSet<CallId> = findings
+            .iter()
+            .filter_map(|finding| match finding {
+                Drift::NoRow(call_id) => Some(*call_id),
+                _ => None,
+            })
+            .collect();
+        memory.rowless.retain(|call_id, _| rowless.contains(call_id));
+        for finding in findings {
+            match finding {
+                Drift::Orphan(call_id) => {
+                    self.intake.capacity.do_send(Release(call_id));
+                    report.stuck_in_ledger += 1;
+                    self.note(report, call_id, "slot_orphaned", false);
+                }
+                Drift::NoRow(call_id) => self.close_rowless(call_id, memory, report).await?,
+                Drift::Lost(holder) => self.put_back(holder, report).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// A slot without a call: after the grace the admission is closed, if it never was, and the slot freed.
+    async fn close_rowless(&self, call_id: CallId, memory: &mut Memory, report: &mut Report) -> Result<(), SweepError> {
+        let since = *memory.rowless.entry(call_id).or_insert_with(Instant::now);
+        if since.elapsed() < self.policy.grace.to_std().unwrap_or_default() {
+            return Ok(());
+        }
+        match self.apply(call_id, Command::Abandon).await {
+            Ok(_) => {
+                self.intake.capacity.do_send(Release(call_id));
+                report.stuck_in_ledger += 1;
+                self.note(report, call_id, "db_missing", false);
+            }
+            // The admission exists after all.
+            Err(SessionError::Refused(Refusal::AlreadyExists)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        memory.rowless.remove(&call_id);
+        Ok(())
+    }
+
+    /// A slot that the ledger lost. It may have ended meanwhile: the row is read again, before and after.
+    async fn put_back(&self, holder: Holder, report: &mut Report) -> Result<(), SweepError> {
+        let holds = |session: Option<Session>| session.and_then(|session| session.holder()).is_some();
+        if self.ledger().await?.contains(&holder) || !holds(self.store.session(holder.call_id).await?) {
+            return Ok(());
+        }
+        let call_id = holder.call_id;
+        self.intake.capacity.send(Put(holder)).await.map_err(|error| SweepError(error.to_string()))?;
+        if holds(self.store.session(call_id).await?) {
+            self.note(report, call_id, "redis_missing", true);
+        } else {
+            self.intake.capacity.do_send(Release(call_id));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,117 @@
+//! The actors of a node, started in the order in which they need each other.
+
+use std::sync::{Arc, OnceLock};
+
+use actix::{Addr, Arbiter};
+use tokio::sync::watch;
+
+use super::options::{hang_up_ways, inbound_policy_of, policy_of, schedule_of};
+use crate::actors::capacity::CapacityActor;
+use crate::actors::directory::Directory;
+use crate::actors::guardian::{RestartLimits, guard};
+use crate::actors::inbound::Intake;
+use crate::actors::journal::JournalActor;
+use crate::actors::roster::Roster;
+use crate::actors::services::Services;
+use crate::actors::supervisor::{SupervisorActor, Sweep};
+use crate::domain::ids::PoolId;
+use crate::domain::plan::Plans;
+use crate::ledger::MemoryLedger;
+use crate::provider::VoiceProvider;
+use crate::settings::Settings;
+use crate::store::{DirectoryCache, EventStore, Store};
+use crate::telemetry::Metrics;
+
+/// The actors of a node.
+pub(super) struct Actors {
+    pub(super) intake: Intake,
+    pub(super) supervisor: Addr<SupervisorActor>,
+}
+
+impl Actors {
+    #[expect(clippy::too_many_arguments, reason = "wiring, in one place; each argument is a room of its own")]
+    pub(super) fn start(
+        settings: &Settings,
+        store: &Store,
+        events: Arc<dyn EventStore>,
+        provider: Arc<dyn VoiceProvider>,
+        metrics: &Arc<Metrics>,
+        roster: &Roster,
+        plans: &Arc<Plans>,
+        arbiters: &[Arbiter],
+        fatal: &Arc<watch::Sender<Option<String>>>,
+    ) -> Self {
+        let limits = RestartLimits::default();
+        let give_up = || {
+            let fatal = Arc::clone(fatal);
+            move |name: &str| {
+                let _ = fatal.send(Some(format!("the {name} actor crashes again and again")));
+            }
+        };
+        let (capacity_store, backlog) = (store.clone(), roster.backlog("capacity"));
+        let capacity = guard(
+            "capacity",
+            &arbiters[0].handle(),
+            roster,
+            limits,
+            move || {
+                let make_ledger = Arc::new(|| Box::new(MemoryLedger::new()) as _);
+                CapacityActor::new(capacity_store, PoolId::default_pool(), make_ledger, backlog)
+            },
+            give_up(),
+        );
+        let (journal_events, journal_metrics) = (Arc::clone(&events), Arc::clone(metrics));
+        let (commit_timeout, backlog) = (settings.store.commit_timeout, roster.backlog("journal"));
+        let journal = guard(
+            "journal",
+            &arbiters[1].handle(),
+            roster,
+            limits,
+            move || JournalActor::new(journal_events, journal_metrics, commit_timeout, backlog),
+            give_up(),
+        );
+        let services = Arc::new(Services {
+            events,
+            journal: journal.clone(),
+            capacity: capacity.clone(),
+            provider: Arc::clone(&provider),
+            metrics: Arc::clone(metrics),
+            dial_within: settings.capacity.dial_within,
+            hang_up_ways: hang_up_ways(settings),
+            supervisor: OnceLock::new(),
+            dialling: Arc::default(),
+        });
+        let session_threads = arbiters[2..].iter().map(Arbiter::handle).collect();
+        let directory = Directory::new(Arc::clone(&services), session_threads, roster.clone());
+        let cache = DirectoryCache::new(store.clone());
+        let intake = Intake::new(
+            store.clone(),
+            cache,
+            directory.clone(),
+            capacity,
+            journal,
+            Arc::clone(plans),
+            inbound_policy_of(settings),
+            Arc::clone(metrics),
+        );
+        let sweep = Arc::new(Sweep {
+            store: store.clone(),
+            intake: intake.clone(),
+            provider,
+            policy: policy_of(settings),
+            metrics: Arc::clone(metrics),
+        });
+        let schedule = schedule_of(settings);
+        let supervisor = guard(
+            "supervisor",
+            &Arbiter::current(),
+            roster,
+            limits,
+            move || SupervisorActor::new(sweep, schedule),
+            give_up(),
+        );
+        directory.report_to(supervisor.clone().recipient());
+        let _ = services.supervisor.set(supervisor.clone().recipient());
+        Self { intake, supervisor }
+    }
+}

@@ -1,0 +1,251 @@
+//! The application: every room of a node, wired together in the one place that knows them all.
+//!
+//! | room | what lives there |
+//! | --- | --- |
+//! | here | build, listen, drain |
+//! | `actors` | the actors, started in the order in which they need each other |
+//! | `options` | from settings to what each room wants to know |
+//! | `webhooks` | which webhooks are believed; the embedded provider |
+//! | `past` | what an earlier process left half done |
+//! | `stopping` | signals |
+
+mod actors;
+mod options;
+mod past;
+mod stopping;
+mod webhooks;
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::Arbiter;
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpServer, web};
+use tokio::sync::watch;
+
+use crate::actors::capacity::Configure;
+use crate::actors::roster::Roster;
+use crate::actors::{Gate, GateParts};
+use crate::domain::ids::PoolId;
+use crate::domain::pool::Pool;
+use crate::http::{self, AppState};
+use crate::provider::VoiceProvider;
+use crate::provider::simulator::Simulator;
+use crate::settings::Settings;
+use crate::store::{EventStore, ProcessLock, Store, StoreError};
+use crate::telemetry::Metrics;
+use actors::Actors;
+use options::{app_state, plans_of, provider_of, retry_after_of};
+use past::adopt_the_past;
+pub(super) use stopping::stop_signal;
+use webhooks::{Webhooks, webhooks_of};
+
+/// Threads that sessions run on.
+const SESSION_THREADS: usize = 2;
+/// How often the pool's row is read, so that a change made elsewhere counts within a second.
+const POOL_LOOK: Duration = Duration::from_millis(500);
+
+/// Why a gate does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration, or how it is used, is wrong.
+    #[error("{0}")]
+    Usage(String),
+    /// Something that it needs does not work.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl From<StoreError> for StartError {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+/// Other rooms in the place of the usual ones, for tests that inject faults.
+#[derive(Default)]
+pub struct Overrides {
+    /// Goes round the event store.
+    pub event_store: Option<AroundEventStore>,
+    /// Goes round the provider.
+    pub provider: Option<AroundProvider>,
+}
+
+/// Puts something between the gate and its event store.
+pub type AroundEventStore = Box<dyn FnOnce(Store) -> Arc<dyn EventStore>>;
+/// Puts something between the gate and its provider.
+pub type AroundProvider = Box<dyn FnOnce(Arc<dyn VoiceProvider>) -> Arc<dyn VoiceProvider>>;
+
+/// A gate that listens.
+pub struct Application {
+    gate: Gate,
+    address: SocketAddr,
+    server: Server,
+    handle: ServerHandle,
+    simulator: Option<Simulator>,
+    arbiters: Vec<Arbiter>,
+    shutdown_timeout: Duration,
+    fatal: watch::Receiver<Option<String>>,
+    _lock: ProcessLock,
+}
+
+impl Application {
+    /// Opens the database, starts the actors and listens.
+    pub async fn build(settings: Settings, overrides: Overrides) -> Result<Self, StartError> {
+        if settings.redis.url.is_some() {
+            return Err(StartError::Usage(
+                "redis.url is set: this build keeps its ledger in memory; leave it empty".to_owned(),
+            ));
+        }
+        let (store, lock) = open(&settings).await?;
+        let metrics = Arc::new(Metrics::new());
+        let roster = Roster::new(Arc::clone(&metrics));
+        let plans = Arc::new(plans_of(&settings)?);
+        let pool = Pool {
+            id: PoolId::default_pool(),
+            cap: settings.capacity.global_cap,
+            paused: false,
+            reserves: plans.reserves(),
+        };
+        let pool = store.seed_pool(&pool).await?;
+        let Webhooks { policy, simulator } = webhooks_of(&settings, pool.cap)?;
+        let base_url = simulator.as_ref().map(|simulator| format!("http://{}", simulator.address));
+        let provider = provider_of(&settings, base_url, &metrics);
+        let provider = overrides.provider.map_or_else(|| Arc::clone(&provider), |wrap| wrap(Arc::clone(&provider)));
+        let events: Arc<dyn EventStore> = overrides
+            .event_store
+            .map_or_else(|| Arc::new(store.clone()) as Arc<dyn EventStore>, |wrap| wrap(store.clone()));
+
+        let arbiters: Vec<Arbiter> = std::iter::repeat_with(Arbiter::new).take(2 + SESSION_THREADS).collect();
+        let (fatal, fatal_seen) = watch::channel(None);
+        let actors =
+            Actors::start(&settings, &store, events, provider, &metrics, &roster, &plans, &arbiters, &Arc::new(fatal));
+        let gate = Gate::new(GateParts {
+            store: store.clone(),
+            cache: actors.intake.cache.clone(),
+            directory: actors.intake.directory.clone(),
+            capacity: actors.intake.capacity.clone(),
+            journal: actors.intake.journal.clone(),
+            supervisor: actors.supervisor,
+            intake: actors.intake,
+            roster,
+            metrics,
+            plans,
+            retry_after: retry_after_of(&settings),
+            max_in_flight: settings.server.max_in_flight as usize,
+        });
+        adopt_the_past(&gate, simulator.is_some()).await?;
+        watch_pool(gate.clone(), pool);
+
+        let listener = TcpListener::bind(settings.server.bind).map_err(|error| {
+            StartError::Usage(format!("server.bind = {:?}: {error}", settings.server.bind.to_string()))
+        })?;
+        let address = listener.local_addr().map_err(|error| StartError::Failed(error.to_string()))?;
+        if let Some(simulator) = &simulator {
+            simulator.set_webhook_url(format!("http://{address}/api/webhooks/elevenlabs"));
+        }
+        let server = listen(listener, web::Data::new(app_state(&settings, gate.clone(), policy)?), &settings)?;
+        Ok(Self {
+            gate,
+            address,
+            handle: server.handle(),
+            server,
+            simulator,
+            arbiters,
+            shutdown_timeout: settings.server.shutdown_timeout,
+            fatal: fatal_seen,
+            _lock: lock,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What the routes talk to.
+    pub fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// Where the embedded simulated provider listens, if there is one.
+    pub fn simulator_address(&self) -> Option<SocketAddr> {
+        self.simulator.as_ref().map(|simulator| simulator.address)
+    }
+
+    /// Serves until `stop` resolves, then drains: accepts nothing new, finishes what is at work, stores everything.
+    ///
+    /// Live calls stay live: they are the provider's. An actor that cannot be kept alive is an error.
+    pub async fn run_until(mut self, stop: impl Future<Output = ()>) -> Result<(), StartError> {
+        let mut server = actix::spawn(self.server);
+        let fatal = tokio::select! {
+            () = stop => None,
+            changed = self.fatal.changed() => changed.ok().and_then(|()| self.fatal.borrow().clone()),
+            ended = &mut server => Some(format!("the HTTP server ended by itself: {ended:?}")),
+        };
+        tracing::info!("stopping: nothing new is accepted; what is at work is finished");
+        self.gate.drain();
+        let finished = async {
+            self.handle.stop(true).await;
+            self.gate.settle().await;
+        };
+        if tokio::time::timeout(self.shutdown_timeout, finished).await.is_err() {
+            tracing::warn!("not everything was finished in time; the next start and its sweep take it up");
+        }
+        if let Some(simulator) = self.simulator {
+            simulator.stop().await;
+        }
+        for arbiter in self.arbiters {
+            arbiter.stop();
+            let _ = arbiter.join();
+        }
+        match fatal {
+            None => Ok(()),
+            Some(reason) => Err(StartError::Failed(reason)),
+        }
+    }
+}
+
+async fn open(settings: &Settings) -> Result<(Store, ProcessLock), StartError> {
+    let store = Store::open(settings.database.url.expose())
+        .await
+        .map_err(|error| StartError::Usage(format!("database.url = \"{}\": {}", settings.database.url, error.0)))?;
+    let lock = store.lock_process().map_err(|error| StartError::Usage(error.0))?;
+    store.migrate().await?;
+    let any_key = settings.auth.admin_key.is_some() || store.has_keys().await?;
+    settings.require_loopback_without_keys(any_key).map_err(|error| StartError::Usage(error.to_string()))?;
+    if !any_key {
+        tracing::warn!("no API key is configured: everything is open, on loopback only");
+    }
+    Ok((store, lock))
+}
+
+fn listen(listener: TcpListener, state: web::Data<AppState>, settings: &Settings) -> Result<Server, StartError> {
+    let timeout = settings.server.shutdown_timeout.as_secs();
+    let server = HttpServer::new(move || {
+        App::new().app_data(state.clone()).wrap(from_fn(http::observe)).configure(http::configure)
+    })
+    .listen(listener)
+    .map_err(|error| StartError::Failed(error.to_string()))?
+    .disable_signals()
+    .shutdown_timeout(timeout);
+    Ok(server.run())
+}
+
+/// Applies a changed pool row on this replica.
+fn watch_pool(gate: Gate, mut known: Pool) {
+    actix::spawn(async move {
+        while !gate.is_draining() {
+            tokio::time::sleep(POOL_LOOK).await;
+            match gate.store().pool(&PoolId::default_pool()).await {
+                Ok(Some(pool)) if pool != known => {
+                    gate.capacity().do_send(Configure(pool.clone()));
+                    known = pool;
+                }
+                _ => {}
+            }
+        }
+    });
+}

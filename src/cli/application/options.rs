@@ -1,0 +1,115 @@
+//! From settings to what each room wants to know: parsed once, here.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+use super::StartError;
+use crate::actors::Gate;
+use crate::actors::inbound::{InboundPolicy, OnFull, Unmanaged};
+use crate::actors::supervisor::Schedule;
+use crate::domain::plan::{Plan, Plans};
+use crate::domain::reconciliation::Policy;
+use crate::domain::retry_after::RetryAfter;
+use crate::http::{AppState, DemoDoor, WebhookPolicy};
+use crate::provider::elevenlabs::{ElevenLabs, ElevenLabsOptions, Transport};
+use crate::provider::{HangUpWay, VoiceProvider};
+use crate::settings::{self, ProviderTransport, Settings};
+use crate::telemetry::Metrics;
+
+pub(super) fn plans_of(settings: &Settings) -> Result<Plans, StartError> {
+    let plan = |(name, plan): (&String, &settings::PlanSettings)| {
+        let name = name.parse().map_err(|error| StartError::Usage(format!("plans.{name}: {error}")))?;
+        Ok((name, Plan { limit: plan.limit, reserved: plan.reserved }))
+    };
+    settings.plans.by_name.iter().map(plan).collect()
+}
+
+pub(super) fn provider_of(settings: &Settings, embedded: Option<String>, metrics: &Arc<Metrics>) -> Arc<dyn VoiceProvider> {
+    let options = ElevenLabsOptions {
+        base_url: embedded.unwrap_or_else(|| settings.provider.base_url.clone()),
+        api_key: settings.provider.api_key.as_ref().map(|key| key.expose().to_owned()).unwrap_or_default(),
+        transport: match settings.provider.transport {
+            ProviderTransport::Twilio => Transport::Twilio,
+            ProviderTransport::Sip => Transport::Sip,
+        },
+        place_timeout: settings.provider.place_timeout,
+    };
+    Arc::new(ElevenLabs::new(options, Arc::clone(metrics)))
+}
+
+pub(super) fn hang_up_ways(settings: &Settings) -> Vec<HangUpWay> {
+    let way = |way: &settings::HangUpWay| match way {
+        settings::HangUpWay::Monitor => Some(HangUpWay::Monitor),
+        settings::HangUpWay::Delete => Some(HangUpWay::Delete),
+        // Not spoken yet; the other ways are tried in the same order.
+        settings::HangUpWay::Twilio => None,
+    };
+    settings.provider.terminate.iter().filter_map(way).collect()
+}
+
+pub(super) fn inbound_policy_of(settings: &Settings) -> InboundPolicy {
+    InboundPolicy {
+        on_full: match settings.inbound.on_full {
+            settings::OnFull::Terminate => OnFull::Terminate,
+            settings::OnFull::Admit => OnFull::Admit,
+        },
+        unmanaged: match settings.reconcile.unmanaged {
+            settings::Unmanaged::Adopt => Unmanaged::Adopt,
+            settings::Unmanaged::Terminate => Unmanaged::Terminate,
+        },
+    }
+}
+
+fn delta(duration: Duration) -> TimeDelta {
+    TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
+}
+
+pub(super) fn policy_of(settings: &Settings) -> Policy {
+    Policy {
+        grace: delta(settings.reconcile.grace),
+        place_deadline: delta(settings.capacity.dial_within + settings.provider.place_timeout),
+        bind_timeout: delta(settings.inbound.bind_timeout),
+        max_call_age: delta(settings.reconcile.max_call_age),
+        blind_max_age: delta(settings.reconcile.blind_max_age),
+    }
+}
+
+pub(super) fn retry_after_of(settings: &Settings) -> RetryAfter {
+    RetryAfter {
+        global: settings.retry_after.global,
+        business: settings.retry_after.business,
+        provider: settings.retry_after.provider,
+        other: settings.retry_after.other,
+        jitter_percent: settings.retry_after.jitter_percent,
+    }
+}
+
+pub(super) fn app_state(settings: &Settings, gate: Gate, policy: WebhookPolicy) -> Result<AppState, StartError> {
+    let admin_key = settings.auth.admin_key.as_ref().map(settings::Secret::expose);
+    let mut state = AppState::new(gate, admin_key, policy);
+    state.metrics_token = settings.metrics.token.as_ref().map(|token| token.expose().to_owned());
+    state.public_url = settings.server.public_url.clone().unwrap_or_default();
+    if let (Some(agent), Some(number)) = (&settings.demo.agent_id, &settings.demo.phone_number_id) {
+        let wrong = |key: &str, error: &dyn std::fmt::Display| StartError::Usage(format!("{key}: {error}"));
+        state.demo = Some(DemoDoor::new(
+            agent.parse().map_err(|error| wrong("demo.agent_id", &error))?,
+            number.parse().map_err(|error| wrong("demo.phone_number_id", &error))?,
+        ));
+    }
+    Ok(state)
+}
+
+pub(super) fn schedule_of(settings: &Settings) -> Schedule {
+    Schedule {
+        full: settings.reconcile.interval,
+        ledger: settings.reconcile.ledger_interval,
+        startup_delay: settings.reconcile.startup_delay,
+    }
+}
+
+/// How far a webhook's signature may be from now.
+pub(super) fn tolerance_of(settings: &Settings) -> TimeDelta {
+    delta(settings.webhooks.tolerance)
+}
