@@ -1,0 +1,23 @@
+//! callgate from outside: real processes, real requests. One file per noun.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod calls;
+mod configuration;
+mod directory;
+mod doors;
+mod errors;
+mod idempotency;
+mod initiation;
+mod keys;
+mod placements;
+mod pool;
+mod reconciliations;
+mod refusals;
+mod sign_off;
+mod signatures;
+mod watching;
+mod webhooks;

@@ -1,0 +1,265 @@
+//! callgate as a process of its own, next to a provider of its own, in a folder of its own.
+//! When a gate goes, it is checked that the provider never saw more outbound calls at once than the cap,
+//! and that no whole telephone number and no secret is in the log.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{ExitStatus, Output};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::http::{Answer, Ask};
+use super::process::{Process, callgate};
+use super::provider::Provider;
+use super::proxy::{Line, Proxy};
+use super::wait::eventually;
+
+/// Signs the provider's webhooks.
+pub(crate) const SECRET: &str = "whsec-of-the-tests";
+/// Opens the provider's API.
+pub(crate) const API_KEY: &str = "xi-key-of-the-tests";
+/// The number that most calls go to.
+pub(crate) const NUMBER: &str = "+12065550123";
+/// In every number of these tests, and in no masked one.
+const WHOLE_NUMBERS: &str = "20655501";
+/// What the simulated provider carries, unless a test says otherwise: the gate must keep its cap by itself.
+const PROVIDER_CAP: u32 = 1_000;
+
+/// How a gate is to be set up.
+pub(crate) struct Builder {
+    cap: u32,
+    provider_cap: u32,
+    behind_proxy: bool,
+    cut_off: bool,
+    arguments: Vec<String>,
+    env: BTreeMap<String, String>,
+}
+
+impl Builder {
+    /// Calls at once.
+    pub(crate) fn cap(mut self, cap: u32) -> Self {
+        self.cap = cap;
+        self
+    }
+
+    /// Calls at once by the provider's own rule.
+    pub(crate) fn provider_cap(mut self, cap: u32) -> Self {
+        self.provider_cap = cap;
+        self
+    }
+
+    /// Puts a line between gate and provider that can be held or cut.
+    pub(crate) fn behind_proxy(mut self) -> Self {
+        self.behind_proxy = true;
+        self
+    }
+
+    /// Cuts that line before the gate starts, and does not wait until the gate admits calls.
+    pub(crate) fn cut_off(mut self) -> Self {
+        self.cut_off = true;
+        self
+    }
+
+    /// A configuration file.
+    pub(crate) fn config(mut self, file: &Path) -> Self {
+        self.arguments.extend(["--config".to_owned(), file.display().to_string()]);
+        self
+    }
+
+    /// A setting as the environment names it.
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// A plan's limit and reserve.
+    pub(crate) fn plan(self, name: &str, limit: u32, reserved: u32) -> Self {
+        self.env(&format!("CALLGATE__PLANS__{name}__LIMIT"), &limit.to_string())
+            .env(&format!("CALLGATE__PLANS__{name}__RESERVED"), &reserved.to_string())
+    }
+
+    /// Starts provider and gate; returns when the gate admits calls, unless it is cut off.
+    pub(crate) async fn start(self) -> Gate {
+        let folder = TempDir::new().unwrap();
+        let provider = Provider::start(folder.path(), self.provider_cap, SECRET);
+        let proxy = self.behind_proxy.then(|| Proxy::to(&provider.address));
+        if self.cut_off {
+            proxy.as_ref().expect("there is a line to cut").set(Line::Cut);
+        }
+        let provider_address = proxy.as_ref().map_or(&provider.address, |proxy| &proxy.address);
+        let mut env = settings(folder.path(), provider_address);
+        env.insert("GLOBAL_CAP".to_owned(), self.cap.to_string());
+        env.extend(self.env);
+        let (process, address) = serve(folder.path(), &self.arguments, &env);
+        let highest_cap = Cell::new(self.cap);
+        let gate = Gate { process, address, provider, proxy, arguments: self.arguments, env, highest_cap, folder };
+        gate.provider.put_webhook(&gate.address).await;
+        if !self.cut_off {
+            gate.admits().await;
+        }
+        gate
+    }
+}
+
+/// The settings of every gate: its own folder and ports, and no sweep but those that a test asks for.
+pub(crate) fn settings(folder: &Path, provider_address: &str) -> BTreeMap<String, String> {
+    let database = format!("sqlite://{}?mode=rwc", folder.join("callgate.db").display());
+    [
+        ("DATABASE_URL", database.as_str()),
+        ("ELEVENLABS_API_KEY", API_KEY),
+        ("ELEVENLABS_BASE_URL", provider_address),
+        ("ELEVENLABS_WEBHOOK_SECRET", SECRET),
+        ("CALLGATE__SERVER__BIND", "127.0.0.1:0"),
+        ("CALLGATE__RECONCILE__GRACE_SECONDS", "1"),
+        ("CALLGATE__RECONCILE__STARTUP_DELAY_SECONDS", "3600"),
+        ("CALLGATE__RECONCILE__INTERVAL_SECONDS", "3600"),
+        ("CALLGATE__RECONCILE__LEDGER_INTERVAL_SECONDS", "3600"),
+        ("CALLGATE__RECONCILE__ON_DEMAND_SECONDS", "0"),
+        ("RUST_LOG", "debug"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into()
+}
+
+/// Starts `callgate serve`; the process and its address.
+fn serve(folder: &Path, arguments: &[String], env: &BTreeMap<String, String>) -> (Process, String) {
+    let mut command = callgate(folder);
+    command.arg("serve").args(arguments).envs(env);
+    let mut process = Process::spawn(command, &folder.join("gate.log"));
+    let address = process.announced("callgate listening on ");
+    (process, address)
+}
+
+#[derive(Debug)]
+pub(crate) struct Gate {
+    process: Process,
+    address: String,
+    pub(crate) provider: Provider,
+    proxy: Option<Proxy>,
+    arguments: Vec<String>,
+    env: BTreeMap<String, String>,
+    highest_cap: Cell<u32>,
+    folder: TempDir,
+}
+
+impl Gate {
+    pub(crate) fn builder() -> Builder {
+        Builder {
+            cap: 5,
+            provider_cap: PROVIDER_CAP,
+            behind_proxy: false,
+            cut_off: false,
+            arguments: Vec::new(),
+            env: BTreeMap::new(),
+        }
+    }
+
+    /// A gate with nothing special.
+    pub(crate) async fn start() -> Self {
+        Self::builder().start().await
+    }
+
+    /// Where it serves, as `http://HOST:PORT`.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The line to the provider.
+    pub(crate) fn proxy(&self) -> &Proxy {
+        self.proxy.as_ref().expect("the gate was built behind a proxy")
+    }
+
+    /// Everything it logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.process.log()
+    }
+
+    /// Sends a request; no answer may be a 500 or show a whole telephone number.
+    pub(crate) async fn ask(&self, ask: Ask) -> Answer {
+        let asked = format!("{ask:?}");
+        let answer = ask.send(&self.address).await.unwrap_or_else(|error| panic!("no answer to {asked}: {error}"));
+        assert_ne!(answer.code(), 500, "{answer}");
+        assert!(!answer.text().contains(WHOLE_NUMBERS), "a whole number in {answer}");
+        answer
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.ask(Ask::get(path)).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.ask(Ask::post(path).json(body)).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Answer {
+        self.ask(Ask::put(path).json(body)).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        self.ask(Ask::delete(path)).await
+    }
+
+    /// Runs another command of the program on the same settings.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        callgate(self.folder.path()).args(arguments).envs(&self.env).output().unwrap()
+    }
+
+    /// Ends it as a power cut would.
+    pub(crate) fn kill_9(&mut self) {
+        self.process.kill_9();
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub(crate) fn terminate(&mut self) -> ExitStatus {
+        self.process.terminate();
+        self.process.exit()
+    }
+
+    /// Starts it again on the same database, next to the same provider.
+    pub(crate) async fn start_again(&mut self) {
+        self.process.kill_9();
+        (self.process, self.address) = serve(self.folder.path(), &self.arguments, &self.env);
+        self.provider.put_webhook(&self.address).await;
+        self.admits().await;
+    }
+
+    /// The pool's cap was raised: from now on so many calls may be live.
+    pub(super) fn allow(&self, cap: u32) {
+        self.highest_cap.set(self.highest_cap.get().max(cap));
+    }
+
+    /// Waits until calls are admitted.
+    async fn admits(&self) {
+        eventually("the gate admits calls", async || {
+            let health = self.get("/health/ready").await;
+            (health.code() == 200 && health.json()["mode"] != "recovering").then_some(())
+        })
+        .await;
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        if let Some(most) = self.provider.most_live_outbound() {
+            let cap = u64::from(self.highest_cap.get());
+            assert!(most <= cap, "I1: {most} outbound calls were live at the provider, the cap is {cap}");
+        }
+        let log = self.process.log();
+        for secret in [WHOLE_NUMBERS, SECRET, API_KEY] {
+            let line = log.lines().find(|line| line.contains(secret));
+            assert_eq!(line, None, "{secret} is in the log");
+        }
+        let crash = log.lines().find(|line| line.contains("panicked at"));
+        assert_eq!(crash, None, "something crashed");
+    }
+}
+
+/// A call as it is asked for.
+pub(crate) fn a_call(business: &str) -> Value {
+    json!({"businessId": business, "agentId": "agent_1", "phoneNumberId": "phnum_1", "toNumber": NUMBER})
+}

@@ -1,0 +1,29 @@
+//! What tests of the whole program share: its processes, how to talk to them, and how to wait for them.
+//!
+//! | room | what lives there |
+//! | --- | --- |
+//! | `process` | one child process: its first lines, its log, its end |
+//! | `provider` | the simulated provider, as a process of its own |
+//! | `gate` | callgate as a process of its own, and the checks that follow every test |
+//! | `resources` | the gate's resources by name: calls, businesses, the pool, metrics |
+//! | `http` | one request and its answer |
+//! | `problem` | what an error answer must look like |
+//! | `webhook` | what the provider may say, and its signature |
+//! | `feed` | Server-Sent Events |
+//! | `proxy` | a line between two processes that can be held or cut |
+//! | `raw` | clients that do not behave |
+//! | `wait` | waiting for a condition, with a deadline |
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+pub(crate) mod feed;
+pub(crate) mod gate;
+pub(crate) mod http;
+pub(crate) mod problem;
+pub(crate) mod process;
+pub(crate) mod provider;
+pub(crate) mod proxy;
+pub(crate) mod raw;
+pub(crate) mod resources;
+pub(crate) mod wait;
+pub(crate) mod webhook;
