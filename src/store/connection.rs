@@ -54,6 +54,17 @@ impl Store {
         Ok(self.reader.ping().await?)
     }
 
+    /// Waits until every connection is given back, and closes them. What asks afterwards gets an error.
+    ///
+    /// A connection that is given back after the runtime is gone panics.
+    pub async fn close(&self) {
+        for connection in [&self.writer, &self.reader] {
+            if let Err(error) = connection.clone().close().await {
+                tracing::warn!(%error, "a connection to the database was not closed");
+            }
+        }
+    }
+
     /// Makes this process the only one that may run on the database without a shared ledger.
     ///
     /// Held until the value is dropped, or the process ends in whatever way.

@@ -25,12 +25,12 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use tokio::sync::watch;
 
-use crate::actors::capacity::Configure;
+use crate::actors::capacity::{Capacity, Configure};
 use crate::actors::roster::Roster;
 use crate::actors::{Gate, GateParts};
 use crate::domain::ids::PoolId;
 use crate::domain::pool::Pool;
-use crate::http::{self, AppState};
+use crate::http::{self, AppState, Doors};
 use crate::provider::VoiceProvider;
 use crate::provider::simulator::Simulator;
 use crate::settings::Settings;
@@ -99,7 +99,7 @@ impl Application {
                 "redis.url is set: this build keeps its ledger in memory; leave it empty".to_owned(),
             ));
         }
-        let (store, lock) = open(&settings).await?;
+        let (store, lock, doors) = open(&settings).await?;
         let metrics = Arc::new(Metrics::new());
         let roster = Roster::new(Arc::clone(&metrics));
         let plans = Arc::new(plans_of(&settings)?);
@@ -121,7 +121,7 @@ impl Application {
         let arbiters: Vec<Arbiter> = std::iter::repeat_with(Arbiter::new).take(2 + SESSION_THREADS).collect();
         let (fatal, fatal_seen) = watch::channel(None);
         let actors =
-            Actors::start(&settings, &store, events, provider, &metrics, &roster, &plans, &arbiters, &Arc::new(fatal));
+            Actors::start(&settings, &store, events, provider, &metrics, &roster, &plans, &arbiters, &Arc::new(fatal))?;
         let gate = Gate::new(GateParts {
             store: store.clone(),
             cache: actors.intake.cache.clone(),
@@ -137,7 +137,7 @@ impl Application {
             max_in_flight: settings.server.max_in_flight as usize,
         });
         adopt_the_past(&gate, simulator.is_some()).await?;
-        watch_pool(gate.clone(), pool);
+        watch_pool(gate.clone());
 
         let listener = TcpListener::bind(settings.server.bind).map_err(|error| {
             StartError::Usage(format!("server.bind = {:?}: {error}", settings.server.bind.to_string()))
@@ -146,7 +146,7 @@ impl Application {
         if let Some(simulator) = &simulator {
             simulator.set_webhook_url(format!("http://{address}/api/webhooks/elevenlabs"));
         }
-        let server = listen(listener, web::Data::new(app_state(&settings, gate.clone(), policy)?), &settings)?;
+        let server = listen(listener, web::Data::new(app_state(&settings, gate.clone(), doors, policy)?), &settings)?;
         Ok(Self {
             gate,
             address,
@@ -190,6 +190,7 @@ impl Application {
         let finished = async {
             self.handle.stop(true).await;
             self.gate.settle().await;
+            self.gate.store().close().await;
         };
         if tokio::time::timeout(self.shutdown_timeout, finished).await.is_err() {
             tracing::warn!("not everything was finished in time; the next start and its sweep take it up");
@@ -208,7 +209,7 @@ impl Application {
     }
 }
 
-async fn open(settings: &Settings) -> Result<(Store, ProcessLock), StartError> {
+async fn open(settings: &Settings) -> Result<(Store, ProcessLock, Doors), StartError> {
     let store = Store::open(settings.database.url.expose())
         .await
         .map_err(|error| StartError::Usage(format!("database.url = \"{}\": {}", settings.database.url, error.0)))?;
@@ -219,7 +220,8 @@ async fn open(settings: &Settings) -> Result<(Store, ProcessLock), StartError> {
     if !any_key {
         tracing::warn!("no API key is configured: everything is open, on loopback only");
     }
-    Ok((store, lock))
+    let doors = if any_key { Doors::Closed } else { Doors::OpenWithoutKeys };
+    Ok((store, lock, doors))
 }
 
 fn listen(listener: TcpListener, state: web::Data<AppState>, settings: &Settings) -> Result<Server, StartError> {
@@ -234,17 +236,16 @@ fn listen(listener: TcpListener, state: web::Data<AppState>, settings: &Settings
     Ok(server.run())
 }
 
-/// Applies a changed pool row on this replica.
-fn watch_pool(gate: Gate, mut known: Pool) {
+/// Keeps the ledger's terms those of the pool's row, wherever that was changed.
+fn watch_pool(gate: Gate) {
     actix::spawn(async move {
         while !gate.is_draining() {
             tokio::time::sleep(POOL_LOOK).await;
-            match gate.store().pool(&PoolId::default_pool()).await {
-                Ok(Some(pool)) if pool != known => {
-                    gate.capacity().do_send(Configure(pool.clone()));
-                    known = pool;
-                }
-                _ => {}
+            let (row, ledger) = (gate.store().pool(&PoolId::default_pool()).await, gate.snapshot().await);
+            if let (Ok(Some(pool)), Some(Capacity { occupied, .. })) = (row, ledger)
+                && (pool.cap, pool.paused, &pool.reserves) != (occupied.cap, occupied.paused, &occupied.reserves)
+            {
+                gate.capacity().do_send(Configure(pool));
             }
         }
     });
