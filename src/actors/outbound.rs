@@ -12,7 +12,8 @@ use super::gate::{Gate, GateError, InFlight, Refused};
 use super::journal::Publish;
 use super::lease::Lease;
 use super::session::{Admit, AdmitError, Admitted, PlacementAnswer};
-use crate::domain::admission::Request;
+use super::supervisor::Nudge;
+use crate::domain::admission::{Rejection, Request};
 use crate::domain::business::Business;
 use crate::domain::call::{Command, Direction, EndReason, Profile, Record, Source, Status};
 use crate::domain::ids::{AgentId, BusinessId, CallId, PhoneNumberId, PoolId};
@@ -99,7 +100,7 @@ impl Gate {
     }
 
     async fn place(&self, request: CallRequest) -> Result<Placed, GateError> {
-        let checked = self.check(&request).await?;
+        // What was made under a key stays made, whatever has become of the business since.
         let (call_id, turn) = match &request.idempotency {
             None => (sources::new_call_id(), None),
             Some(key) => match self.attempt(&request.business_id, key).await? {
@@ -107,6 +108,7 @@ impl Gate {
                 Attempt::Made(session) => return self.replay(session).await,
             },
         };
+        let checked = self.check(&request).await?;
         let (admitted, standing) = self.admit(call_id, &request, &checked).await?;
         drop(turn);
         self.metrics().record_admission(checked.business.plan.as_str(), Direction::Outbound.as_str());
@@ -139,7 +141,7 @@ impl Gate {
         if number.is_some_and(|number| number.business_id != business.id) {
             return refuse(Refused::OthersNumber);
         }
-        if self.store().is_do_not_call(&business.id, &to_number).await? {
+        if self.cache().is_do_not_call(&business.id, &to_number).await? {
             return refuse(Refused::DoNotCall);
         }
         Ok(Checked { business, to_number })
@@ -229,6 +231,9 @@ impl Gate {
             Ok(Err(AcquireError::Recovering)) | Err(_) => GateError::Recovering,
             Ok(Err(AcquireError::Unavailable)) => GateError::LedgerAway,
         };
+        if matches!(error, GateError::NoSlot(Rejection::GlobalCapacity, _)) {
+            self.supervisor().do_send(Nudge::Full);
+        }
         let reason = error.code();
         self.metrics().record_rejection(reason, business.plan.as_str());
         self.journal().do_send(Publish(Bulletin::AdmissionRejected {
@@ -261,7 +266,7 @@ impl Gate {
                 .await?
                 .map(|session| session.record)
                 .ok_or_else(|| unknown("the call was cancelled".to_owned())),
-            Ok(PlacementAnswer::NotDialled(NotDialled::Expired)) => Err(GateError::Overloaded),
+            Ok(PlacementAnswer::NotDialled(NotDialled::Expired)) => Err(GateError::NotDialled { call_id }),
             Ok(PlacementAnswer::Uncertain { detail }) => Err(unknown(detail)),
             Err(_) => Err(unknown("the session crashed".to_owned())),
         }

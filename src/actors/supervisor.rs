@@ -28,6 +28,8 @@ pub struct Schedule {
     pub ledger: Duration,
     /// From the start to the first full sweep.
     pub startup_delay: Duration,
+    /// Between two sweeps that a full pool brings about, at least; none: it brings about none.
+    pub on_demand: Option<Duration>,
 }
 
 /// Compares all views, periodically.
@@ -41,6 +43,7 @@ pub struct SupervisorActor {
     revisit_again: bool,
     /// A sweep is due soon, because a placement is in doubt.
     follow_up_due: bool,
+    last_on_demand: Option<Instant>,
     last: Option<LastSweep>,
     sweeps: u64,
 }
@@ -68,6 +71,7 @@ impl SupervisorActor {
             revisiting: false,
             revisit_again: false,
             follow_up_due: false,
+            last_on_demand: None,
             last: None,
             sweeps: 0,
         }
@@ -88,7 +92,11 @@ impl SupervisorActor {
             return;
         }
         let Some(mut memory) = self.memory.take() else { return };
-        let (scope, trigger, done) = self.waiting.remove(0);
+        let (scope, trigger, first) = self.waiting.remove(0);
+        // Whoever else waits for such a sweep shares it.
+        let (same, others) = std::mem::take(&mut self.waiting).into_iter().partition(|(other, ..)| *other == scope);
+        self.waiting = others;
+        let waiting: Vec<_> = std::iter::once(first).chain(Vec::into_iter(same).map(|(_, _, done): Asked| done)).collect();
         let sweep = Arc::clone(&self.sweep);
         let swept = async move {
             let result = sweep.run(scope, trigger, &mut memory).await;
@@ -101,7 +109,9 @@ impl SupervisorActor {
                 act.follow_up(act.sweep.policy.grace / 2, ctx);
             }
             act.last = Some(LastSweep { finished_at: sources::now(), result: result.clone() });
-            let _ = done.send(result);
+            for done in waiting {
+                let _ = done.send(result.clone());
+            }
             act.next(ctx);
         }));
     }
@@ -135,7 +145,7 @@ impl Actor for SupervisorActor {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         self.survey(ctx);
-        let Schedule { full, ledger, startup_delay } = self.schedule;
+        let Schedule { full, ledger, startup_delay, .. } = self.schedule;
         ctx.run_later(startup_delay, |act, ctx| act.on_timer(Scope::Full, "start", ctx));
         ctx.run_interval(full, |act, ctx| act.on_timer(Scope::Full, "interval", ctx));
         ctx.run_interval(ledger, |act, ctx| act.on_timer(Scope::Ledger, "interval", ctx));
@@ -199,6 +209,8 @@ pub enum Nudge {
     PlacementDecided,
     /// Only the provider can tell what became of a placement.
     PlacementInDoubt,
+    /// The pool is full, and a call was refused: some may be over whose webhook is still to come.
+    Full,
 }
 
 impl Handler<Nudge> for SupervisorActor {
@@ -208,11 +220,21 @@ impl Handler<Nudge> for SupervisorActor {
         match nudge {
             Nudge::PlacementDecided => self.revisit_parked(ctx),
             Nudge::PlacementInDoubt => self.follow_up(self.sweep.policy.grace, ctx),
+            Nudge::Full => self.look_on_demand(ctx),
         }
     }
 }
 
 impl SupervisorActor {
+    /// A gate that is full and refusing looks for itself, but not all the time.
+    fn look_on_demand(&mut self, ctx: &mut Context<Self>) {
+        let Some(pause) = self.schedule.on_demand else { return };
+        if self.last_on_demand.is_none_or(|last| last.elapsed() >= pause) {
+            self.last_on_demand = Some(Instant::now());
+            self.on_timer(Scope::Full, "demand", ctx);
+        }
+    }
+
     fn revisit_parked(&mut self, ctx: &mut Context<Self>) {
         if self.revisiting {
             self.revisit_again = true;

@@ -117,6 +117,23 @@ impl fmt::Display for MaskedNumber {
     }
 }
 
+/// What a parser says of a request quotes it: without runs of digits that may be telephone numbers.
+pub fn without_numbers(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut run = String::new();
+    for character in text.chars().chain(['\0']) {
+        if character.is_ascii_digit() {
+            run.push(character);
+            continue;
+        }
+        shown.push_str(if run.len() >= 7 { "•••" } else { &run });
+        run.clear();
+        shown.push(character);
+    }
+    shown.truncate(shown.len() - 1);
+    shown
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

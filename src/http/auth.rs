@@ -24,6 +24,16 @@ pub struct Keyring {
     admin_key: Option<[u8; 32]>,
     scopes: Cache<[u8; 32], Option<Scope>>,
     any: Cache<(), bool>,
+    doors: Doors,
+}
+
+/// What happens to requests while there is no key at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doors {
+    /// They pass, until there is a key: the gate was started without any, on loopback.
+    OpenWithoutKeys,
+    /// They do not pass: a gate that was started with keys never opens because the last one was revoked.
+    Closed,
 }
 
 /// Equal length, so that the comparison tells nothing.
@@ -33,18 +43,19 @@ fn digest(key: &str) -> [u8; 32] {
 
 impl Keyring {
     /// The keys in the database, and the one from the environment.
-    pub fn new(store: Store, admin_key: Option<&str>) -> Self {
+    pub fn new(store: Store, admin_key: Option<&str>, doors: Doors) -> Self {
         Self {
             store,
             admin_key: admin_key.map(digest),
             scopes: Cache::builder().time_to_live(FRESH).max_capacity(10_000).build(),
             any: Cache::builder().time_to_live(FRESH).build(),
+            doors,
         }
     }
 
-    /// Whether there is no key at all: then everything is open (on loopback, which the start has checked).
+    /// Whether everything is open.
     async fn is_open(&self) -> Result<bool, StoreError> {
-        if self.admin_key.is_some() {
+        if self.doors == Doors::Closed || self.admin_key.is_some() {
             return Ok(false);
         }
         let any = self.any.try_get_with((), self.store.has_keys()).await.map_err(|error| (*error).clone())?;

@@ -27,6 +27,7 @@ pub(super) async fn put(
     let (business, number) = entry(&path, &state, &request).await?;
     let stored = state.gate.store().put_do_not_call(&business.id, &number).await;
     stored.map_err(|error| Problem::store(&error, &state.gate, &request))?;
+    state.gate.cache().forget();
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -40,6 +41,7 @@ pub(super) async fn delete(
     let (business, number) = entry(&path, &state, &request).await?;
     let deleted = state.gate.store().delete_do_not_call(&business.id, &number).await;
     let deleted = deleted.map_err(|error| Problem::store(&error, &state.gate, &request))?;
+    state.gate.cache().forget();
     if deleted {
         Ok(HttpResponse::NoContent().finish())
     } else {

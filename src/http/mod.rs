@@ -24,5 +24,6 @@ mod routes;
 mod state;
 mod webhooks;
 
+pub use auth::Doors;
 pub use routes::{configure, observe};
 pub use state::{AppState, DemoDoor, WebhookPolicy};

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::actors::Gate;
 use crate::actors::gate::{GateError, Refused};
 use crate::actors::inbound::IntakeError;
+use crate::domain::phone::without_numbers;
 use crate::domain::retry_after::Wait;
 use crate::ledger::Standing;
 use crate::store::StoreError;
@@ -103,6 +104,7 @@ impl Problem {
             GateError::NoSlot(_, standing) => problem = problem.standing(*standing),
             GateError::ProviderFull { call_id, .. }
             | GateError::ProviderRefused { call_id, .. }
+            | GateError::NotDialled { call_id }
             | GateError::OutcomeUnknown { call_id: Some(call_id), .. } => {
                 problem = problem.with("callId", json!(call_id));
             }
@@ -166,22 +168,6 @@ fn shown(path: &str) -> String {
     segments.collect::<Vec<_>>().join("/")
 }
 
-/// What a parser says of a request quotes it: without runs of digits that may be telephone numbers.
-fn without_numbers(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    let mut run = String::new();
-    for character in text.chars().chain(['\0']) {
-        if character.is_ascii_digit() {
-            run.push(character);
-            continue;
-        }
-        shown.push_str(if run.len() >= 7 { "•••" } else { &run });
-        run.clear();
-        shown.push(character);
-    }
-    shown.truncate(shown.len() - 1);
-    shown
-}
 
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

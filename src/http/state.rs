@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use moka::future::Cache;
 
-use super::auth::Keyring;
+use super::auth::{Doors, Keyring};
 use crate::actors::Gate;
 use crate::domain::ids::{AgentId, PhoneNumberId};
 
@@ -34,8 +34,8 @@ pub struct AppState {
 
 impl AppState {
     /// State without a demo door, a metrics token or a public address.
-    pub fn new(gate: Gate, admin_key: Option<&str>, webhooks: WebhookPolicy) -> Self {
-        let keyring = Keyring::new(gate.store().clone(), admin_key);
+    pub fn new(gate: Gate, admin_key: Option<&str>, doors: Doors, webhooks: WebhookPolicy) -> Self {
+        let keyring = Keyring::new(gate.store().clone(), admin_key, doors);
         Self { gate, keyring, webhooks, demo: None, metrics_token: None, public_url: String::new() }
     }
 }

@@ -10,6 +10,7 @@ use super::directory::{Agent, PhoneNumber};
 use super::port::StoreError;
 use crate::domain::business::Business;
 use crate::domain::ids::{AgentId, BusinessId, PhoneNumberId};
+use crate::domain::phone::E164;
 
 /// A change counts for the next admission on every replica within a second.
 const FRESH: Duration = Duration::from_millis(500);
@@ -23,6 +24,7 @@ pub struct DirectoryCache {
     businesses: Cache<BusinessId, Option<Arc<Business>>>,
     agents: Cache<AgentId, Option<Arc<Agent>>>,
     numbers: Cache<PhoneNumberId, Option<Arc<PhoneNumber>>>,
+    forbidden: Cache<(BusinessId, E164), bool>,
 }
 
 fn cache<K, V>() -> Cache<K, V>
@@ -40,7 +42,7 @@ fn shared<T>(row: Option<T>) -> Option<Arc<T>> {
 impl DirectoryCache {
     /// An empty cache over `store`.
     pub fn new(store: Store) -> Self {
-        Self { store, businesses: cache(), agents: cache(), numbers: cache() }
+        Self { store, businesses: cache(), agents: cache(), numbers: cache(), forbidden: cache() }
     }
 
     /// The business of that name; the demo's is always there.
@@ -64,10 +66,18 @@ impl DirectoryCache {
         self.numbers.try_get_with_by_ref(id, read).await.map_err(|error| (*error).clone())
     }
 
+    /// Whether the business must not call that number.
+    pub async fn is_do_not_call(&self, business: &BusinessId, number: &E164) -> Result<bool, StoreError> {
+        let read = self.store.is_do_not_call(business, number);
+        let key = (business.clone(), number.clone());
+        self.forbidden.try_get_with(key, read).await.map_err(|error| (*error).clone())
+    }
+
     /// Forgets everything: the directory was changed on this replica, and the next request is to see it.
     pub fn forget(&self) {
         self.businesses.invalidate_all();
         self.agents.invalidate_all();
         self.numbers.invalidate_all();
+        self.forbidden.invalidate_all();
     }
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use entity::webhook_inbox::{ActiveModel, Column, Entity, Model};
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::{Expr, OnConflict, SimpleExpr};
+use sea_orm::sea_query::{Expr, OnConflict, Query, SimpleExpr};
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, TryInsertResult};
 
 use super::connection::Store;
@@ -156,13 +156,19 @@ impl Store {
         Ok(forgotten.rows_affected)
     }
 
-    /// Every start that waits for its call, oldest first.
+    /// Every start that waits for its call, and every early end whose call is known by now; oldest first.
     pub async fn parked(&self) -> Result<Vec<ParkedNotice>, StoreError> {
-        let rows = Entity::find()
-            .filter(Column::State.eq(DeliveryState::Parked.as_str()))
-            .order_by_asc(Column::Id)
-            .all(self.reader())
-            .await?;
+        use entity::call_reference;
+        let names = Query::select()
+            .column(call_reference::Column::Value)
+            .from(call_reference::Entity)
+            .to_owned();
+        let known = Condition::any()
+            .add(Column::ConversationId.in_subquery(names.clone()))
+            .add(Column::CallSid.in_subquery(names));
+        let early = Condition::all().add(Column::State.eq(DeliveryState::Early.as_str())).add(known);
+        let due = Condition::any().add(Column::State.eq(DeliveryState::Parked.as_str())).add(early);
+        let rows = Entity::find().filter(due).order_by_asc(Column::Id).all(self.reader()).await?;
         rows.into_iter().map(ParkedNotice::try_from).collect()
     }
 

@@ -64,6 +64,7 @@ impl EventStore for Faulty {
 
     async fn load(&self, call_id: CallId) -> Result<Stream, StoreError> {
         if *self.fault.lock().unwrap() == Fault::Away {
+            self.refused.fetch_add(1, Ordering::SeqCst);
             return Err(StoreError("away".to_owned()));
         }
         self.store.load(call_id).await

@@ -93,6 +93,12 @@ pub enum GateError {
     /// The event store does not answer.
     #[error("the event store is not available")]
     EventStore(String),
+    /// The task that was to dial came too late.
+    #[error("the gate has too much to do: the call was admitted, but not dialled in time; its slot is free")]
+    NotDialled {
+        /// The call that failed.
+        call_id: CallId,
+    },
     /// Too much at once.
     #[error("the gate has too much to do")]
     Overloaded,
@@ -121,7 +127,7 @@ impl GateError {
             Self::Recovering => "CAPACITY_RECOVERING",
             Self::LedgerAway => "CAPACITY_STORE_UNAVAILABLE",
             Self::EventStore(_) => "EVENT_STORE_UNAVAILABLE",
-            Self::Overloaded => "OVERLOADED",
+            Self::NotDialled { .. } | Self::Overloaded => "OVERLOADED",
         }
     }
 
@@ -130,7 +136,11 @@ impl GateError {
         match self {
             Self::NoSlot(why, _) => Some(why.wait()),
             Self::ProviderFull { retry_after, .. } => Some(Wait::Provider { asked: *retry_after }),
-            Self::Recovering | Self::LedgerAway | Self::EventStore(_) | Self::Overloaded => Some(Wait::Other),
+            Self::Recovering
+            | Self::LedgerAway
+            | Self::EventStore(_)
+            | Self::NotDialled { .. }
+            | Self::Overloaded => Some(Wait::Other),
             Self::Refused(_) | Self::ProviderRefused { .. } | Self::OutcomeUnknown { .. } | Self::Replayed(_) => None,
         }
     }

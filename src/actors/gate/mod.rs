@@ -108,9 +108,11 @@ impl Gate {
 
     /// Notes the operator's word that a call is over.
     pub async fn force_end(&self, call_id: CallId, reason: String, trace: Trace) -> Result<Record, GateError> {
-        let over = self.parts.store.session(call_id).await?.is_some_and(|session| !session.record.status.is_live());
-        if over {
-            return Err(Refused::CallAlreadyOver.into());
+        let session = self.parts.store.session(call_id).await?.filter(|session| session.record.profile.is_some());
+        match session.map(|session| session.record.status.is_live()) {
+            None => return Err(Refused::UnknownCall.into()),
+            Some(false) => return Err(Refused::CallAlreadyOver.into()),
+            Some(true) => {}
         }
         let command = Command::End {
             reason: EndReason::Operator,

@@ -13,7 +13,7 @@ use super::journal::{Commit, JournalActor, JournalError};
 use super::keyed::Keyed;
 use super::session::{Hear, SessionError};
 use crate::domain::call::{
-    Direction, Reference, References, Source, Status,
+    Direction, Reference, Source, Status,
 };
 use crate::domain::ids::{AgentId, CallId};
 use crate::domain::notice::{News, Notice};
@@ -213,10 +213,13 @@ impl Intake {
 
     /// Looks again at the webhooks that wait for their call.
     pub(super) async fn revisit_parked(&self) -> Result<(), IntakeError> {
+        let mut failed = None;
         for parked in self.store.parked().await? {
-            self.revisit(parked).await?;
+            if let Err(error) = self.revisit(parked).await {
+                failed = Some(error);
+            }
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     async fn revisit(&self, ParkedNotice { id, notice, .. }: ParkedNotice) -> Result<(), IntakeError> {
@@ -269,7 +272,7 @@ impl Intake {
     }
 
     /// Whether an unknown start may be that of a call which is just being placed for the same agent.
-    async fn may_be_ours(&self, notice: &Notice) -> Result<bool, IntakeError> {
+    pub(super) async fn may_be_ours(&self, notice: &Notice) -> Result<bool, IntakeError> {
         if notice.direction == Some(Direction::Inbound) {
             return Ok(false);
         }
@@ -293,20 +296,10 @@ impl Intake {
         trace: Trace,
     ) -> Result<Outcome, IntakeError> {
         let word = |word| Ok(Outcome { word, call_id: Some(call_id) });
-        let hear = Hear { notice: notice.clone(), delivery: delivery.clone(), settles, trace };
-        match self.directory.ask(call_id, hear.clone()).await.unwrap_or_else(Err) {
+        let hear = Hear { notice: notice.clone(), delivery, settles, trace };
+        match self.directory.ask(call_id, hear).await.unwrap_or_else(Err) {
             Ok(outcome) => word(outcome),
             Err(SessionError::Conflict(Conflict::DuplicateDelivery)) => word("duplicate"),
-            Err(SessionError::Conflict(Conflict::ReferenceTaken(owner))) => {
-                // Two calls under one name: what it says is told without the name that is taken.
-                tracing::error!(%call_id, %owner, "a name at the provider belongs to two calls");
-                let mut unnamed = hear;
-                unnamed.notice.references = References::none();
-                match self.directory.ask(call_id, unnamed).await.unwrap_or_else(Err) {
-                    Ok(outcome) => word(outcome),
-                    Err(error) => Err(IntakeError(error.to_string())),
-                }
-            }
             Err(error) => Err(IntakeError(error.to_string())),
         }
     }

@@ -51,12 +51,14 @@ impl Intake {
         let call_id = sources::new_call_id();
         let agent_id = newcomer.notice.agent_id.clone().unwrap_or_else(unknown_agent);
         let callee = self.callee(&agent_id).await?;
-        let (decision, lease, refused) = self.decide(call_id, &callee, newcomer.found).await;
+        let Decided { decision, lease, refused } = self.decide(call_id, &callee, newcomer.found).await;
+        let admitted_with_slot = lease.is_some();
         let profile = Profile {
             pool: PoolId::default_pool(),
             business_id: callee.business_id.clone(),
             plan: callee.plan.clone(),
-            direction: newcomer.notice.direction.unwrap_or(Direction::Inbound),
+            // Also one that was dialled around the gate: nobody here asked for it.
+            direction: Direction::Inbound,
             source: newcomer.source,
             agent_id,
             phone_number_id: None,
@@ -67,7 +69,7 @@ impl Intake {
         };
         let admit = Admit {
             command: Command::Receive {
-                profile: Profile { direction: Direction::Inbound, ..profile },
+                profile,
                 references: newcomer.notice.references.clone(),
                 decision,
             },
@@ -80,7 +82,7 @@ impl Intake {
         let admitted = self.directory.begin(call_id).send(admit).await;
         match admitted.unwrap_or_else(|error| Err(AdmitError::Unavailable(error.to_string()))) {
             Ok(Admitted { outcome, .. }) => {
-                self.count(&callee, refused);
+                self.count(&callee, admitted_with_slot, refused);
                 Ok(Arrival::Settled(Outcome { word: outcome, call_id: Some(call_id) }))
             }
             Err(AdmitError::Conflict(Conflict::ReferenceTaken(owner))) => Ok(Arrival::KnownAs(owner)),
@@ -91,7 +93,10 @@ impl Intake {
         }
     }
 
-    fn count(&self, callee: &Callee, refused: Option<&'static str>) {
+    fn count(&self, callee: &Callee, admitted: bool, refused: Option<&'static str>) {
+        if admitted {
+            self.metrics.record_admission(callee.plan.as_str(), Direction::Inbound.as_str());
+        }
         if let Some(reason) = refused {
             self.metrics.record_rejection("capacity_inbound", "inbound");
             self.journal.do_send(Publish(Bulletin::AdmissionRejected {
@@ -100,8 +105,6 @@ impl Intake {
                 direction: Direction::Inbound,
                 reason: reason.to_owned(),
             }));
-        } else {
-            self.metrics.record_admission(callee.plan.as_str(), Direction::Inbound.as_str());
         }
     }
 
@@ -123,23 +126,13 @@ impl Intake {
         })
     }
 
-    /// What becomes of a newcomer; with the reason where it is refused for want of a slot.
-    async fn decide(
-        &self,
-        call_id: CallId,
-        callee: &Callee,
-        found: Found,
-    ) -> (InboundDecision, Option<Lease>, Option<&'static str>) {
-        let overflow = |cause: &str| (InboundDecision::Overflow { cause: cause.to_owned() }, None, None);
-        let terminate = |reason| InboundDecision::Terminate { reason };
-        if found == Found::BySweep {
-            return match self.policy.unmanaged {
-                Unmanaged::Adopt => overflow("UNMANAGED"),
-                Unmanaged::Terminate => (terminate(TerminationReason::Unmanaged), None, None),
-            };
-        }
-        if !callee.takes_calls {
-            return (terminate(TerminationReason::InboundDisabled), None, None);
+    /// What becomes of a newcomer.
+    async fn decide(&self, call_id: CallId, callee: &Callee, found: Found) -> Decided {
+        match (found, self.policy.unmanaged) {
+            (Found::BySweep, Unmanaged::Adopt) => return Decided::overflow("UNMANAGED"),
+            (Found::BySweep, Unmanaged::Terminate) => return Decided::terminate(TerminationReason::Unmanaged),
+            (Found::ByWebhook, _) if !callee.takes_calls => return Decided::terminate(TerminationReason::InboundDisabled),
+            (Found::ByWebhook, _) => {}
         }
         let request = Request {
             call_id,
@@ -148,18 +141,41 @@ impl Intake {
             business_limit: callee.limit,
         };
         match self.capacity.send(Acquire(request)).await {
-            Ok(Ok(Acquired::Granted(lease))) => {
-                let decision = InboundDecision::Admit { epoch: lease.epoch().0, business_limit: callee.limit };
-                (decision, Some(lease), None)
-            }
+            Ok(Ok(Acquired::Granted(lease))) => Decided {
+                decision: InboundDecision::Admit { epoch: lease.epoch().0, business_limit: callee.limit },
+                lease: Some(lease),
+                refused: None,
+            },
             Ok(Err(AcquireError::Rejected(why, _))) => match self.policy.on_full {
-                OnFull::Terminate => (terminate(TerminationReason::Capacity), None, Some(why.code())),
-                OnFull::Admit => overflow(why.code()),
+                OnFull::Terminate => {
+                    Decided { refused: Some(why.code()), ..Decided::terminate(TerminationReason::Capacity) }
+                }
+                OnFull::Admit => Decided::overflow(why.code()),
             },
             // No call is hung up for our trouble.
-            Ok(Err(AcquireError::Recovering)) => overflow("CAPACITY_RECOVERING"),
-            Ok(Ok(Acquired::Held) | Err(AcquireError::Unavailable)) | Err(_) => overflow("CAPACITY_STORE_UNAVAILABLE"),
+            Ok(Err(AcquireError::Recovering)) => Decided::overflow("CAPACITY_RECOVERING"),
+            Ok(Ok(Acquired::Held) | Err(AcquireError::Unavailable)) | Err(_) => {
+                Decided::overflow("CAPACITY_STORE_UNAVAILABLE")
+            }
         }
+    }
+}
+
+/// What becomes of a newcomer.
+struct Decided {
+    decision: InboundDecision,
+    lease: Option<Lease>,
+    /// The error code, where it is hung up for want of a slot.
+    refused: Option<&'static str>,
+}
+
+impl Decided {
+    fn overflow(cause: &str) -> Self {
+        Self { decision: InboundDecision::Overflow { cause: cause.to_owned() }, lease: None, refused: None }
+    }
+
+    fn terminate(reason: TerminationReason) -> Self {
+        Self { decision: InboundDecision::Terminate { reason }, lease: None, refused: None }
     }
 }
 

@@ -112,6 +112,11 @@ impl Handler<Resolve> for CallSessionActor {
     type Result = AtomicResponse<Self, ()>;
 
     fn handle(&mut self, _: Resolve, _: &mut Context<Self>) -> Self::Result {
+        if self.dial.is_some() {
+            // It was admitted anew, and is being dialled: there is no doubt any more.
+            self.resolving = false;
+            return AtomicResponse::new(Box::pin(actix::fut::ready(())));
+        }
         let resolved = self.with_log(|mut log, services| async move {
             let result = log.close_doubt(&services).await;
             (log, result, Vec::new())

@@ -125,7 +125,11 @@ impl CallLog {
     }
 
     /// Asks the call, and stores what it says; where somebody else was first, asks again.
-    pub(super) async fn record(&mut self, services: &Services, entry: Entry) -> Result<Recorded, SessionError> {
+    pub(super) async fn record(&mut self, services: &Services, mut entry: Entry) -> Result<Recorded, SessionError> {
+        if matches!(self.call, Call::Absent) {
+            // Its first events may have been stored since it was looked for.
+            self.reload(services).await?;
+        }
         for _ in 0..ATTEMPTS {
             let events = decide(&self.call, entry.command.clone(), &Context { now: sources::now() })?;
             if events.is_empty() && !entry.is_about_an_inbox_row() {
@@ -135,6 +139,11 @@ impl CallLog {
                 Ok(recorded) => return Ok(recorded),
                 Err(JournalError::Conflict(Conflict::SequenceMoved) | JournalError::Unknown(_)) => {
                     self.reload(services).await?;
+                }
+                Err(JournalError::Conflict(Conflict::ReferenceTaken(owner))) => {
+                    // Two calls under one name: what is said of this one is still true.
+                    tracing::error!(call_id = %self.call_id, %owner, "a name at the provider belongs to two calls");
+                    entry.command = entry.command.unnamed();
                 }
                 Err(JournalError::Conflict(conflict)) => return Err(conflict.into()),
                 Err(JournalError::NotStored(reason)) => return Err(SessionError::Unavailable(reason)),

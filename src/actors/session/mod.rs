@@ -16,6 +16,7 @@ use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, AtomicResponse, Context, Handler, Message, ResponseActFuture,
     WrapFuture,
 };
+use chrono::TimeDelta;
 use tokio::sync::oneshot;
 
 pub use self::admitting::{Admit, AdmitError, Admitted};
@@ -23,11 +24,12 @@ pub use self::hearing::Hear;
 use self::log::{CallLog, Entry, Recorded};
 pub use self::placing::PlacementAnswer;
 use super::crash::{Crash, crash};
-use super::services::Services;
+use super::services::{Dial, Services};
 use super::supervisor::Nudge;
-use crate::domain::call::{Call, Command, Phase, Record, Refusal};
+use crate::domain::call::{Call, Command, Phase, Record, Refusal, TerminationReason};
 use crate::domain::ids::CallId;
 use crate::provider::DialPermit;
+use crate::sources;
 use crate::store::{Conflict, ParkedNotice, Sequence, Trace};
 
 /// A session whose call is over leaves after this long without a message.
@@ -44,6 +46,8 @@ pub struct CallSessionActor {
     hang_up: HangUpState,
     /// An admission whose commit is in doubt is being settled.
     resolving: bool,
+    /// The end of its maximum duration is awaited.
+    limited: bool,
     last_message: Instant,
 }
 
@@ -51,6 +55,8 @@ pub struct CallSessionActor {
 struct Dialling {
     permit: DialPermit,
     answer: Option<oneshot::Sender<PlacementAnswer>>,
+    /// Until what came of it is stored.
+    _counted: Dial,
 }
 
 /// How far the hang-up is.
@@ -84,6 +90,7 @@ impl CallSessionActor {
             dial: None,
             hang_up: HangUpState::default(),
             resolving: false,
+            limited: false,
             last_message: Instant::now(),
         }
     }
@@ -128,17 +135,44 @@ impl CallSessionActor {
         }
         match self.log.call() {
             Call::Live(live) if matches!(live.phase, Phase::Terminating { .. }) => self.hang_up(ctx),
+            Call::Live(live) if live.phase == Phase::Active => self.limit_duration(ctx),
             Call::Over(_) | Call::Abandoned { .. } => {
+                if let Some(dial) = &self.dial {
+                    // Its slot is free: it must not be dialled any more.
+                    dial.permit.cancel();
+                }
                 ctx.run_later(LINGER, Self::leave_if_idle);
             }
             _ => {}
         }
     }
 
+    /// Hangs up at the end of the maximum duration that was asked for; a session that is activated later, later.
+    fn limit_duration(&mut self, ctx: &mut Context<Self>) {
+        let Some(live) = self.log.call().live() else { return };
+        let (Some(seconds), Some(started_at)) = (live.profile.max_duration_seconds, live.started_at) else { return };
+        if std::mem::replace(&mut self.limited, true) {
+            return;
+        }
+        let left = TimeDelta::seconds(i64::from(seconds)) - (sources::now() - started_at);
+        ctx.notify_later(
+            Apply {
+                command: Command::RequestTermination { reason: TerminationReason::MaxDuration },
+                trace: Trace { correlation_id: None, causation_id: Some("max_duration".to_owned()) },
+            },
+            left.to_std().unwrap_or_default(),
+        );
+    }
+
     fn leave_if_idle(&mut self, ctx: &mut Context<Self>) {
         let over = matches!(self.log.call(), Call::Over(_) | Call::Abandoned { .. } | Call::Absent);
-        if over && !self.resolving && self.dial.is_none() && self.last_message.elapsed() >= LINGER {
+        if !over {
+            return;
+        }
+        if !self.resolving && self.dial.is_none() && self.last_message.elapsed() >= LINGER {
             ctx.stop();
+        } else {
+            ctx.run_later(LINGER, Self::leave_if_idle);
         }
     }
 }

@@ -51,16 +51,15 @@ impl CallSessionActor {
         ctx: &mut Context<Self>,
     ) {
         let permit = DialPermit::new(admitted, self.services.dial_within);
-        self.dial = Some(Dialling { permit: permit.clone(), answer: Some(answer) });
-        let provider = Arc::clone(&self.services.provider);
         let counted = self.services.count_dial();
-        let dialled = async move { (provider.place(placement, permit).await, counted) };
-        ctx.spawn(dialled.into_actor(self).map(|(outcome, counted), act, ctx| {
+        self.dial = Some(Dialling { permit: permit.clone(), answer: Some(answer), _counted: counted });
+        let provider = Arc::clone(&self.services.provider);
+        let dialled = async move { provider.place(placement, permit).await };
+        ctx.spawn(dialled.into_actor(self).map(|outcome, act, ctx| {
             if matches!(outcome, PlacementOutcome::RateLimited { .. }) {
                 act.services.metrics.elevenlabs_429.inc();
             }
             ctx.notify(Dialled(outcome));
-            drop(counted);
         }));
     }
 }

@@ -12,7 +12,6 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::TimeDelta;
 
 use super::capacity::{Snapshot, Surveyed};
 use super::inbound::{Intake, IntakeError};
@@ -81,6 +80,7 @@ impl From<ProviderError> for SweepError {
 pub(super) struct Memory {
     absent: HashMap<CallId, Instant>,
     rowless: HashMap<CallId, Instant>,
+    strangers: HashMap<String, Instant>,
 }
 
 impl Memory {
@@ -141,11 +141,7 @@ impl Sweep {
         }
         let listed = self.list_live().await?;
         let mut report = Report::default();
-        // All of them, however young: nothing else tells of them.
-        self.meet_strangers(&listed, TimeDelta::zero(), &mut report).await?;
-        if let Some(reason) = report.unanswered.pop() {
-            return Err(SweepError(reason));
-        }
+        self.adopt_all(&listed, &mut report).await?;
         self.store.mark_surveyed(&PoolId::default_pool()).await?;
         self.intake.capacity.do_send(Surveyed);
         tracing::info!(live = listed.len(), "the provider was asked for its live calls; admissions begin");
@@ -162,9 +158,12 @@ impl Sweep {
         for session in sessions.iter().filter(|session| session.record.status == Status::Terminating) {
             self.intake.directory.wake(session.call_id);
         }
-        self.intake.revisit_parked().await?;
+        if let Err(error) = self.intake.revisit_parked().await {
+            report.no_answer(&error);
+        }
         report.active_sessions = sessions.len();
-        report.in_doubt = sessions.iter().filter(|session| session.record.status == Status::Uncertain).count();
+        let in_doubt = |session: &&Session| session.record.started_at.is_none() && session.record.status != Status::Placing;
+        report.in_doubt = sessions.iter().filter(in_doubt).count();
         report.ledger_active = self.ledger().await?.len();
         Ok(report)
     }
@@ -190,21 +189,15 @@ impl Sweep {
         }
     }
 
-    async fn correct(
-        &self,
-        session: &Session,
-        command: Command,
-        reason: &'static str,
-        report: &mut Report,
-    ) -> Result<(), SweepError> {
+    /// Has the call's session carry out a correction. One call that cannot be corrected does not stop the sweep.
+    async fn correct(&self, session: &Session, command: Command, reason: &'static str, report: &mut Report) {
         let restores = matches!(command, Command::ObserveLive { .. });
         match self.apply(session.call_id, command).await {
             Ok(true) => self.note(report, session.call_id, reason, restores),
             // Somebody else has said so meanwhile, or it belongs to another call.
             Ok(false) | Err(SessionError::Refused(_) | SessionError::Conflict(_)) => {}
-            Err(error) => return Err(error.into()),
+            Err(error) => report.no_answer(&error),
         }
-        Ok(())
     }
 
     async fn apply(&self, call_id: CallId, command: Command) -> Result<bool, SessionError> {

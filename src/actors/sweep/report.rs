@@ -35,6 +35,12 @@ pub struct Report {
 }
 
 impl Report {
+    /// Something did not answer: the sweep goes on, and says so.
+    pub(super) fn no_answer(&mut self, what: &dyn std::fmt::Display) {
+        self.success = false;
+        self.unanswered.push(what.to_string());
+    }
+
     /// The contract's form.
     pub fn to_json(&self) -> serde_json::Value {
         let corrections: Vec<_> = self

@@ -35,13 +35,22 @@ impl Sweep {
         memory.rowless.retain(|call_id, _| rowless.contains(call_id));
         for finding in findings {
             match finding {
-                Drift::Orphan(call_id) => {
-                    self.intake.capacity.do_send(Release(call_id));
-                    report.stuck_in_ledger += 1;
-                    self.note(report, call_id, "slot_orphaned", false);
-                }
+                Drift::Orphan(call_id) => self.free(call_id, report).await?,
                 Drift::NoRow(call_id) => self.close_rowless(call_id, memory, report).await?,
                 Drift::Lost(holder) => self.put_back(holder, report).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// A slot of a call that is over. It may have come alive meanwhile: the row is read again afterwards.
+    async fn free(&self, call_id: CallId, report: &mut Report) -> Result<(), SweepError> {
+        self.intake.capacity.do_send(Release(call_id));
+        match self.store.session(call_id).await?.and_then(|session| session.holder()) {
+            Some(holder) => self.intake.capacity.do_send(Put(holder)),
+            None => {
+                report.stuck_in_ledger += 1;
+                self.note(report, call_id, "slot_orphaned", false);
             }
         }
         Ok(())
@@ -61,7 +70,7 @@ impl Sweep {
             }
             // The admission exists after all.
             Err(SessionError::Refused(Refusal::AlreadyExists)) => {}
-            Err(error) => return Err(error.into()),
+            Err(error) => report.no_answer(&error),
         }
         memory.rowless.remove(&call_id);
         Ok(())

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use actix::{Addr, Arbiter};
 use tokio::sync::watch;
 
+use super::StartError;
 use super::options::{hang_up_ways, inbound_policy_of, policy_of, schedule_of};
 use crate::actors::capacity::CapacityActor;
 use crate::actors::directory::Directory;
@@ -40,7 +41,7 @@ impl Actors {
         plans: &Arc<Plans>,
         arbiters: &[Arbiter],
         fatal: &Arc<watch::Sender<Option<String>>>,
-    ) -> Self {
+    ) -> Result<Self, StartError> {
         let limits = RestartLimits::default();
         let give_up = || {
             let fatal = Arc::clone(fatal);
@@ -77,7 +78,7 @@ impl Actors {
             provider: Arc::clone(&provider),
             metrics: Arc::clone(metrics),
             dial_within: settings.capacity.dial_within,
-            hang_up_ways: hang_up_ways(settings),
+            hang_up_ways: hang_up_ways(settings)?,
             supervisor: OnceLock::new(),
             dialling: Arc::default(),
         });
@@ -112,6 +113,6 @@ impl Actors {
         );
         directory.report_to(supervisor.clone().recipient());
         let _ = services.supervisor.set(supervisor.clone().recipient());
-        Self { intake, supervisor }
+        Ok(Self { intake, supervisor })
     }
 }

@@ -12,7 +12,7 @@ use crate::actors::supervisor::Schedule;
 use crate::domain::plan::{Plan, Plans};
 use crate::domain::reconciliation::Policy;
 use crate::domain::retry_after::RetryAfter;
-use crate::http::{AppState, DemoDoor, WebhookPolicy};
+use crate::http::{AppState, DemoDoor, Doors, WebhookPolicy};
 use crate::provider::elevenlabs::{ElevenLabs, ElevenLabsOptions, Transport};
 use crate::provider::{HangUpWay, VoiceProvider};
 use crate::settings::{self, ProviderTransport, Settings};
@@ -39,14 +39,19 @@ pub(super) fn provider_of(settings: &Settings, embedded: Option<String>, metrics
     Arc::new(ElevenLabs::new(options, Arc::clone(metrics)))
 }
 
-pub(super) fn hang_up_ways(settings: &Settings) -> Vec<HangUpWay> {
+/// The ways to hang up that this build speaks, in the configured order; at least one.
+pub(super) fn hang_up_ways(settings: &Settings) -> Result<Vec<HangUpWay>, StartError> {
     let way = |way: &settings::HangUpWay| match way {
         settings::HangUpWay::Monitor => Some(HangUpWay::Monitor),
         settings::HangUpWay::Delete => Some(HangUpWay::Delete),
-        // Not spoken yet; the other ways are tried in the same order.
         settings::HangUpWay::Twilio => None,
     };
-    settings.provider.terminate.iter().filter_map(way).collect()
+    let ways: Vec<HangUpWay> = settings.provider.terminate.iter().filter_map(way).collect();
+    if ways.is_empty() {
+        let reason = "provider.terminate = [\"twilio\"]: this build hangs up by monitor and delete; name one of them";
+        return Err(StartError::Usage(reason.to_owned()));
+    }
+    Ok(ways)
 }
 
 pub(super) fn inbound_policy_of(settings: &Settings) -> InboundPolicy {
@@ -86,9 +91,14 @@ pub(super) fn retry_after_of(settings: &Settings) -> RetryAfter {
     }
 }
 
-pub(super) fn app_state(settings: &Settings, gate: Gate, policy: WebhookPolicy) -> Result<AppState, StartError> {
+pub(super) fn app_state(
+    settings: &Settings,
+    gate: Gate,
+    doors: Doors,
+    policy: WebhookPolicy,
+) -> Result<AppState, StartError> {
     let admin_key = settings.auth.admin_key.as_ref().map(settings::Secret::expose);
-    let mut state = AppState::new(gate, admin_key, policy);
+    let mut state = AppState::new(gate, admin_key, doors, policy);
     state.metrics_token = settings.metrics.token.as_ref().map(|token| token.expose().to_owned());
     state.public_url = settings.server.public_url.clone().unwrap_or_default();
     if let (Some(agent), Some(number)) = (&settings.demo.agent_id, &settings.demo.phone_number_id) {
@@ -106,6 +116,7 @@ pub(super) fn schedule_of(settings: &Settings) -> Schedule {
         full: settings.reconcile.interval,
         ledger: settings.reconcile.ledger_interval,
         startup_delay: settings.reconcile.startup_delay,
+        on_demand: settings.reconcile.on_demand,
     }
 }
 

@@ -1,11 +1,8 @@
 //! How a process is asked to stop.
 
-use tokio::sync::oneshot;
-
 /// Resolves when the process is asked to stop (SIGTERM or SIGINT).
 pub(in crate::cli) async fn stop_signal() {
     use tokio::signal::unix::{SignalKind, signal};
-    let (sender, asked) = oneshot::channel::<()>();
     match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
         (Ok(mut terminate), Ok(mut interrupt)) => {
             tokio::select! {
@@ -15,8 +12,7 @@ pub(in crate::cli) async fn stop_signal() {
         }
         (Err(error), _) | (_, Err(error)) => {
             tracing::error!(%error, "signals cannot be heard; stop the process by SIGKILL");
-            let _ = asked.await;
+            std::future::pending::<()>().await;
         }
     }
-    drop(sender);
 }

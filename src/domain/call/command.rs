@@ -106,6 +106,20 @@ pub enum Command {
     Abandon,
 }
 
+impl Command {
+    /// The same, without the names: they belong to another call.
+    #[must_use]
+    pub fn unnamed(self) -> Self {
+        let none = References::none;
+        match self {
+            Self::ConfirmPlacement { witness, .. } => Self::ConfirmPlacement { references: none(), witness },
+            Self::ObserveLive { .. } => Self::ObserveLive { references: none() },
+            Self::End { reason, at, witness, note, .. } => Self::End { reason, at, references: none(), witness, note },
+            command => command,
+        }
+    }
+}
+
 /// Why a call does not do what it was asked. Nothing is recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {

@@ -28,6 +28,10 @@ pub struct CallView {
     pub direction: Direction,
     /// Whether its conversation is known.
     pub bound: bool,
+    /// Whether the provider ever had it.
+    pub placed: bool,
+    /// Whether the gate may have erased its record: then its absence says nothing.
+    pub perhaps_erased: bool,
     /// Since it was announced.
     pub age: TimeDelta,
     /// Since its latest event.
@@ -43,7 +47,7 @@ pub enum Question {
     LookUp,
     /// Find its conversation.
     Find,
-    /// Nothing to ask by: it never became a conversation in time.
+    /// Nothing to ask by: it has not become a conversation in time.
     Unbound,
 }
 
@@ -59,6 +63,8 @@ pub enum Look {
     },
     /// It knows nothing of it.
     Missing,
+    /// Every conversation that is live at the provider is another call.
+    Unclaimed,
     /// It gave no usable answer.
     Unanswered,
 }
@@ -101,13 +107,17 @@ pub enum Conclusion {
     Correct(Correction),
 }
 
-/// What to ask the provider about a call. `listed_live`: whether the complete list of live conversations has it;
-/// none where there is no complete list.
+/// What to ask the provider about a call. `listed_live`: whether the list of live conversations has it, for a call
+/// without a conversation whether the list has one that may be it; none where that is not known.
 pub fn question(call: &CallView, listed_live: Option<bool>, policy: &Policy) -> Question {
-    let waits_to_talk = call.direction == Direction::Inbound && call.status == Status::Active && !call.bound;
+    let inbound = call.direction == Direction::Inbound;
     match (call.status, call.bound, listed_live) {
-        (_, _, Some(_)) if waits_to_talk && call.age >= policy.bind_timeout => Question::Unbound,
-        _ if waits_to_talk => Question::None,
+        (Status::Active | Status::Terminating, false, Some(false)) if inbound && call.age >= policy.bind_timeout => {
+            Question::Unbound
+        }
+        (Status::Active | Status::Terminating, false, _) if inbound => Question::None,
+        // Its placement may be under way.
+        (Status::Terminating, false, _) if !call.placed && call.age < policy.place_deadline => Question::None,
         (Status::Uncertain, ..) | (Status::Active | Status::Terminating, false, _) => Question::Find,
         (Status::Active | Status::Terminating, true, Some(false)) if call.quiet >= policy.grace => Question::LookUp,
         // Without a list every old call is asked for by itself.
@@ -121,15 +131,14 @@ pub fn conclude(call: &CallView, look: Look, evidence: Evidence, policy: &Policy
     let twice = evidence.missing_for.is_some_and(|gap| gap * 2 >= policy.grace) && call.quiet >= policy.grace;
     let end = |reason| Conclusion::Correct(Correction::End { reason, at: None });
     match look {
-        Look::Live if matches!(call.status, Status::Uncertain) || !call.bound => {
-            Conclusion::Correct(Correction::ObserveLive)
-        }
-        Look::Live => Conclusion::Sound,
+        Look::Live if call.bound && call.placed => Conclusion::Sound,
+        Look::Live => Conclusion::Correct(Correction::ObserveLive),
         Look::Over { at } => Conclusion::Correct(Correction::End { reason: EndReason::ProviderEnded, at }),
-        Look::Missing if call.status == Status::Uncertain && twice => Conclusion::Correct(Correction::FailPlacement),
+        Look::Unclaimed if twice => end(EndReason::NeverBound),
+        Look::Missing if twice && !call.placed => Conclusion::Correct(Correction::FailPlacement),
         Look::Missing if twice && call.age >= policy.max_call_age => end(EndReason::AgedOut),
-        Look::Missing if twice && evidence.account_proven => end(EndReason::ProviderMissing),
-        Look::Missing => Conclusion::StillMissing,
+        Look::Missing if twice && evidence.account_proven && !call.perhaps_erased => end(EndReason::ProviderMissing),
+        Look::Missing | Look::Unclaimed => Conclusion::StillMissing,
         Look::Unanswered if call.age >= policy.blind_max_age => end(EndReason::AgedOut),
         Look::Unanswered => Conclusion::Unknown,
     }
@@ -160,6 +169,8 @@ mod tests {
             status,
             direction: Direction::Outbound,
             bound: status != Status::Uncertain,
+            placed: status != Status::Uncertain,
+            perhaps_erased: false,
             age: s(age),
             quiet: s(age),
         }
@@ -179,6 +190,9 @@ mod tests {
     #[case::uncertain(call(Status::Uncertain, 1), None, Question::Find)]
     #[case::hang_up_without_a_name(CallView { bound: false, ..call(Status::Terminating, 1) }, None, Question::Find)]
     #[case::inbound_unbound(CallView { bound: false, direction: Direction::Inbound, ..call(Status::Active, 60) }, Some(false), Question::Unbound)]
+    #[case::inbound_perhaps_on_the_list(CallView { bound: false, direction: Direction::Inbound, ..call(Status::Active, 60) }, None, Question::None)]
+    #[case::hang_up_before_the_answer(CallView { bound: false, placed: false, ..call(Status::Terminating, 64) }, None, Question::None)]
+    #[case::hang_up_without_an_answer(CallView { bound: false, placed: false, ..call(Status::Terminating, 65) }, None, Question::Find)]
     #[case::inbound_unbound_young(CallView { bound: false, direction: Direction::Inbound, ..call(Status::Active, 59) }, Some(false), Question::None)]
     fn the_right_question_is_asked(#[case] call: CallView, #[case] listed: Option<bool>, #[case] expected: Question) {
         assert_eq!(question(&call, listed, &policy()), expected);
@@ -226,6 +240,10 @@ mod tests {
         evidence(Some(40), false),
         Conclusion::StillMissing
     )]
+    #[case::hung_up_in_doubt_missing_twice(CallView { bound: false, placed: false, ..call(Status::Terminating, 100) }, Look::Missing, evidence(Some(30), false), Conclusion::Correct(Correction::FailPlacement))]
+    #[case::perhaps_erased(CallView { perhaps_erased: true, ..call(Status::Terminating, 100) }, Look::Missing, evidence(Some(30), true), Conclusion::StillMissing)]
+    #[case::unclaimed_once(call(Status::Active, 100), Look::Unclaimed, evidence(None, true), Conclusion::StillMissing)]
+    #[case::unclaimed_twice(call(Status::Active, 100), Look::Unclaimed, evidence(Some(30), false), Conclusion::Correct(Correction::End { reason: EndReason::NeverBound, at: None }))]
     #[case::silence(call(Status::Active, 14399), Look::Unanswered, evidence(None, false), Conclusion::Unknown)]
     #[case::long_silence(call(Status::Active, 14400), Look::Unanswered, evidence(None, false), Conclusion::Correct(Correction::End { reason: EndReason::AgedOut, at: None }))]
     fn an_answer_means(
@@ -244,7 +262,7 @@ mod tests {
             bound in any::<bool>(), age in -100i64..100_000, quiet in -100i64..100_000,
             missing_for in prop::option::of(-100i64..100_000), account_proven in any::<bool>(),
         ) {
-            let call = CallView { status, direction: Direction::Outbound, bound, age: s(age), quiet: s(quiet) };
+            let call = CallView { bound, quiet: s(quiet), ..call(status, age) };
             let concluded = conclude(&call, Look::Live, evidence(missing_for, account_proven), &policy());
             prop_assert!(matches!(concluded, Conclusion::Sound | Conclusion::Correct(Correction::ObserveLive)));
         }

@@ -29,7 +29,7 @@ impl ElevenLabs {
                 HangUpWay::Monitor => self.end_by_monitor(id).await,
                 HangUpWay::Delete => self.end_by_delete(id).await,
             };
-            let confirmed = result.is_ok() && self.is_over(id, *way).await;
+            let confirmed = result.is_ok() && self.is_over(id).await;
             let outcome = match &result {
                 Ok(()) if confirmed => "confirmed",
                 Ok(()) => "unconfirmed",
@@ -75,15 +75,15 @@ impl ElevenLabs {
         }
     }
 
-    /// Whether the provider says that it is over. After a DELETE an unknown conversation is the best it can say.
-    async fn is_over(&self, id: &str, way: HangUpWay) -> bool {
+    /// Whether the provider says that it is over. After a DELETE it knows nothing of it, which proves nothing:
+    /// then its webhook, or its age, must tell.
+    async fn is_over(&self, id: &str) -> bool {
         for look in 0..LOOKS {
             if look > 0 {
                 tokio::time::sleep(LOOK_PAUSE).await;
             }
             match self.conversation(id).await {
                 Ok(Some(conversation)) if matches!(conversation.state, ConversationState::Over { .. }) => return true,
-                Ok(None) if way == HangUpWay::Delete => return true,
                 _ => {}
             }
         }

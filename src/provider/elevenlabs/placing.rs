@@ -23,6 +23,7 @@ use super::wire::{
     TwilioOutboundResponse,
 };
 use crate::domain::call::{Doubt, Reference, References};
+use crate::domain::phone::without_numbers;
 use crate::provider::{DialPermit, NotDialled, Placement, PlacementOutcome};
 use crate::sources;
 
@@ -131,7 +132,10 @@ impl ElevenLabs {
         };
         match success {
             Some(true) => PlacementOutcome::Placed(references(names)),
-            Some(false) => PlacementOutcome::Refused { detail: message.unwrap_or_else(|| "success: false".to_owned()) },
+            Some(false) => {
+                let said = message.as_deref().map(one_line);
+                PlacementOutcome::Refused { detail: said.unwrap_or_else(|| "success: false".to_owned()) }
+            }
             None => uncertain(Doubt::UnclearAnswer, "the answer does not say whether it succeeded"),
         }
     }
@@ -189,7 +193,12 @@ fn detail_of(status: StatusCode, body: &[u8]) -> String {
         Some(said) => format!("{}: {said}", status.as_u16()),
         None => format!("status {}", status.as_u16()),
     };
-    line.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect()
+    one_line(&line)
+}
+
+/// Somebody else's words as one line of at most 300 characters, without telephone numbers.
+fn one_line(text: &str) -> String {
+    without_numbers(text).chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect()
 }
 
 /// `Retry-After` in seconds or as a date (RFC 9110, 10.2.3); the SDK also knows `retry-after-ms`.

@@ -44,9 +44,13 @@ impl ElevenLabs {
                 if looked_at > MOST_CANDIDATES {
                     return Err(ProviderError(format!("more than {MOST_CANDIDATES} conversations share the user id")));
                 }
-                let found = self.conversation(&id).await?;
-                if let Some(conversation) = found.filter(|conversation| conversation.call_id == Some(call_id)) {
-                    return Ok(Some(conversation));
+                let unclear = || ProviderError(format!("the conversation {id} does not say whose it is"));
+                let found = self.conversation(&id).await?.ok_or_else(unclear)?;
+                match found.call_id {
+                    Some(theirs) if theirs == call_id => return Ok(Some(found)),
+                    // Every call of ours says so as soon as it has begun; this one may be about to.
+                    None if found.state == ConversationState::Live => return Err(unclear()),
+                    _ => {}
                 }
             }
             cursor = page.next_cursor;

@@ -25,36 +25,44 @@ pub enum SignatureError {
     Mismatch,
 }
 
-/// Believes `body` only if one of the secrets signed it within `tolerance` of `now`.
-pub fn verify(
-    header: Option<&str>,
-    body: &[u8],
-    secrets: &[&str],
-    tolerance: TimeDelta,
-    now: DateTime<Utc>,
-) -> Result<(), SignatureError> {
-    let header = header.ok_or(SignatureError::Missing)?;
-    let part = |name: &str| header.split(',').filter_map(|part| part.trim().strip_prefix(name)).collect::<Vec<_>>();
-    let (times, signatures) = (part("t="), part("v0="));
-    let [seconds] = times[..] else { return Err(SignatureError::Malformed) };
-    let signed_at = seconds
-        .parse()
-        .ok()
-        .filter(|_| seconds.bytes().all(|byte| byte.is_ascii_digit()))
-        .and_then(|seconds| DateTime::from_timestamp(seconds, 0))
-        .ok_or(SignatureError::Malformed)?;
-    let claimed: Vec<Vec<u8>> = signatures.iter().filter_map(|text| hex::decode(text).ok()).collect();
-    if claimed.is_empty() || claimed.len() != signatures.len() {
-        return Err(SignatureError::Malformed);
+/// What a webhook's header claims: known before its body is read.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    seconds: String,
+    signatures: Vec<Vec<u8>>,
+}
+
+impl Claim {
+    /// Reads the header; its time must be within `tolerance` of `now`.
+    pub fn read(header: Option<&str>, tolerance: TimeDelta, now: DateTime<Utc>) -> Result<Self, SignatureError> {
+        let header = header.ok_or(SignatureError::Missing)?;
+        let part = |name: &str| header.split(',').filter_map(|part| part.trim().strip_prefix(name)).collect::<Vec<_>>();
+        let (times, signatures) = (part("t="), part("v0="));
+        let [seconds] = times[..] else { return Err(SignatureError::Malformed) };
+        let signed_at = seconds
+            .parse()
+            .ok()
+            .filter(|_| seconds.bytes().all(|byte| byte.is_ascii_digit()))
+            .and_then(|seconds| DateTime::from_timestamp(seconds, 0))
+            .ok_or(SignatureError::Malformed)?;
+        let claimed: Vec<Vec<u8>> = signatures.iter().filter_map(|text| hex::decode(text).ok()).collect();
+        if claimed.is_empty() || claimed.len() != signatures.len() {
+            return Err(SignatureError::Malformed);
+        }
+        if (now - signed_at).abs() > tolerance {
+            return Err(SignatureError::OutOfTime);
+        }
+        Ok(Self { seconds: seconds.to_owned(), signatures: claimed })
     }
-    if (now - signed_at).abs() > tolerance {
-        return Err(SignatureError::OutOfTime);
+
+    /// Believes `body` only if one of the secrets signed it.
+    pub fn verify(&self, body: &[u8], secrets: &[&str]) -> Result<(), SignatureError> {
+        let fits = |secret: &&str| -> bool {
+            let expected = sign(secret, &self.seconds, body);
+            self.signatures.iter().any(|claimed| bool::from(expected.ct_eq(claimed)))
+        };
+        if secrets.iter().any(fits) { Ok(()) } else { Err(SignatureError::Mismatch) }
     }
-    let fits = |secret: &&str| -> bool {
-        let expected = sign(secret, seconds, body);
-        claimed.iter().any(|claimed| bool::from(expected.ct_eq(claimed)))
-    };
-    if secrets.iter().any(fits) { Ok(()) } else { Err(SignatureError::Mismatch) }
 }
 
 /// Whether two secrets are equal, in constant time.
@@ -87,7 +95,7 @@ mod tests {
     }
 
     fn check(header: Option<&str>, body: &[u8], secrets: &[&str]) -> Result<(), SignatureError> {
-        verify(header, body, secrets, TimeDelta::seconds(1800), now())
+        Claim::read(header, TimeDelta::seconds(1800), now())?.verify(body, secrets)
     }
 
     #[test]

@@ -159,16 +159,17 @@ async fn i1_a_permit_that_ran_out_or_was_taken_back_dials_nothing() {
 }
 
 #[rstest]
-#[case::monitor(&[HangUpWay::Monitor, HangUpWay::Delete], HangUp::Confirmed(HangUpWay::Monitor))]
-#[case::delete(&[HangUpWay::Delete], HangUp::Confirmed(HangUpWay::Delete))]
+#[case::monitor(&[HangUpWay::Monitor, HangUpWay::Delete], "Confirmed(Monitor)")]
+#[case::delete_proves_nothing(&[HangUpWay::Delete], "Unconfirmed")]
 #[actix::test]
-async fn a_hang_up_is_confirmed_by_a_look(#[case] ways: &[HangUpWay], #[case] expected: HangUp) {
+async fn a_hang_up_is_confirmed_by_a_look(#[case] ways: &[HangUpWay], #[case] expected: &str) {
     let simulator = simulator(5);
     let provider = adapter(simulator.address, Transport::Twilio);
     let PlacementOutcome::Placed(references) = provider.place(placement(sources::new_call_id()), permit()).await else {
         panic!("the provider is well and has room")
     };
-    assert_eq!(provider.hang_up(references.conversation().unwrap(), ways).await, expected);
+    let got = provider.hang_up(references.conversation().unwrap(), ways).await;
+    assert!(format!("{got:?}").starts_with(expected), "{got:?}");
     assert_eq!(state(simulator.address).await["live"], 0);
 }
 
