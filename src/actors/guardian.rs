@@ -130,7 +130,7 @@ mod tests {
     fn pauses_double_and_the_window_forgets() {
         let limits = RestartLimits {
             crashes: 3,
-            window: Duration::from_secs(60),
+            window: Duration::from_mins(1),
             first_pause: Duration::from_millis(100),
             longest_pause: Duration::from_millis(250),
         };

@@ -96,7 +96,8 @@ impl SupervisorActor {
         // Whoever else waits for such a sweep shares it.
         let (same, others) = std::mem::take(&mut self.waiting).into_iter().partition(|(other, ..)| *other == scope);
         self.waiting = others;
-        let waiting: Vec<_> = std::iter::once(first).chain(Vec::into_iter(same).map(|(_, _, done): Asked| done)).collect();
+        let waiting: Vec<_> =
+            std::iter::once(first).chain(Vec::into_iter(same).map(|(_, _, done): Asked| done)).collect();
         let sweep = Arc::clone(&self.sweep);
         let swept = async move {
             let result = sweep.run(scope, trigger, &mut memory).await;

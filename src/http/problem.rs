@@ -168,7 +168,6 @@ fn shown(path: &str) -> String {
     segments.collect::<Vec<_>>().join("/")
 }
 
-
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}: {}", self.code, self.detail)

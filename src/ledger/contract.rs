@@ -18,6 +18,9 @@ fn memory() -> Ledger {
     Box::new(MemoryLedger::new())
 }
 
+/// For tests that make their ledgers themselves.
+const EVERY_LEDGER: &[fn() -> Ledger] = &[memory];
+
 fn pool(cap: u32) -> Pool {
     Pool { id: PoolId::default_pool(), cap, paused: false, reserves: BTreeMap::new() }
 }
@@ -193,9 +196,9 @@ fn instructions() -> impl Strategy<Value = Instruction> {
 proptest! {
     #[test]
     fn sums_hold_after_any_instructions(batches in prop::collection::vec(prop::collection::vec(instructions(), 1..6), 0..30)) {
-        for ledger in [memory()] {
+        for make in EVERY_LEDGER {
             actix::System::new().block_on(async {
-                let mut ledger = loaded(ledger, 4).await;
+                let mut ledger = loaded(make(), 4).await;
                 for batch in &batches {
                     ledger.apply(batch).await.unwrap();
                     assert_sums(&ledger.occupied().await.unwrap());

@@ -159,10 +159,7 @@ impl Store {
     /// Every start that waits for its call, and every early end whose call is known by now; oldest first.
     pub async fn parked(&self) -> Result<Vec<ParkedNotice>, StoreError> {
         use entity::call_reference;
-        let names = Query::select()
-            .column(call_reference::Column::Value)
-            .from(call_reference::Entity)
-            .to_owned();
+        let names = Query::select().column(call_reference::Column::Value).from(call_reference::Entity).to_owned();
         let known = Condition::any()
             .add(Column::ConversationId.in_subquery(names.clone()))
             .add(Column::CallSid.in_subquery(names));

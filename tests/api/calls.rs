@@ -218,7 +218,6 @@ async fn the_operators_word_ends_a_call_with_an_event_that_says_so() {
 }
 
 #[actix::test]
-#[ignore = "maxDurationSeconds is stored, and nobody acts on it yet"]
 async fn a_call_that_reaches_its_maximum_duration_is_hung_up() {
     let gate = a_gate_with_a_business().await;
     let mut call = a_call("42");

@@ -105,7 +105,6 @@ async fn a_call_that_the_provider_started_unasked_is_adopted_as_overflow() {
 }
 
 #[actix::test]
-#[ignore = "reconcile.on_demand_seconds is read, and nobody acts on it yet"]
 async fn a_gate_that_is_full_and_refusing_asks_the_provider_by_itself() {
     let gate = Gate::builder().cap(1).env("CALLGATE__RECONCILE__ON_DEMAND_SECONDS", "1").start().await;
     gate.put_business("ent", "ENTERPRISE").await;

@@ -1,5 +1,7 @@
 //! Faults: processes that die, commits in doubt, actors that crash, tasks that stall, calls that come alive late.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "the API tests use the rest")]
 mod support;

@@ -136,11 +136,9 @@ impl GateError {
         match self {
             Self::NoSlot(why, _) => Some(why.wait()),
             Self::ProviderFull { retry_after, .. } => Some(Wait::Provider { asked: *retry_after }),
-            Self::Recovering
-            | Self::LedgerAway
-            | Self::EventStore(_)
-            | Self::NotDialled { .. }
-            | Self::Overloaded => Some(Wait::Other),
+            Self::Recovering | Self::LedgerAway | Self::EventStore(_) | Self::NotDialled { .. } | Self::Overloaded => {
+                Some(Wait::Other)
+            }
             Self::Refused(_) | Self::ProviderRefused { .. } | Self::OutcomeUnknown { .. } | Self::Replayed(_) => None,
         }
     }
@@ -166,4 +164,3 @@ impl From<SessionError> for GateError {
         }
     }
 }
-

@@ -12,17 +12,13 @@ use super::directory::Directory;
 use super::journal::{Commit, JournalActor, JournalError};
 use super::keyed::Keyed;
 use super::session::{Hear, SessionError};
-use crate::domain::call::{
-    Direction, Reference, Source, Status,
-};
+use crate::domain::call::{Direction, Reference, Source, Status};
 use crate::domain::ids::{AgentId, CallId};
 use crate::domain::notice::{News, Notice};
 use crate::domain::phone::MaskedNumber;
 use crate::domain::plan::Plans;
 use crate::sources;
-use crate::store::{
-    Conflict, Delivery, DeliveryState, DirectoryCache, ParkedNotice, Store, StoreError, Trace, Write,
-};
+use crate::store::{Conflict, Delivery, DeliveryState, DirectoryCache, ParkedNotice, Store, StoreError, Trace, Write};
 use crate::telemetry::Metrics;
 
 use newcomer::{Arrival, Found, Newcomer};

@@ -68,11 +68,7 @@ impl Intake {
             max_duration_seconds: None,
         };
         let admit = Admit {
-            command: Command::Receive {
-                profile,
-                references: newcomer.notice.references.clone(),
-                decision,
-            },
+            command: Command::Receive { profile, references: newcomer.notice.references.clone(), decision },
             lease,
             placement: None,
             delivery: newcomer.delivery,
@@ -131,7 +127,9 @@ impl Intake {
         match (found, self.policy.unmanaged) {
             (Found::BySweep, Unmanaged::Adopt) => return Decided::overflow("UNMANAGED"),
             (Found::BySweep, Unmanaged::Terminate) => return Decided::terminate(TerminationReason::Unmanaged),
-            (Found::ByWebhook, _) if !callee.takes_calls => return Decided::terminate(TerminationReason::InboundDisabled),
+            (Found::ByWebhook, _) if !callee.takes_calls => {
+                return Decided::terminate(TerminationReason::InboundDisabled);
+            }
             (Found::ByWebhook, _) => {}
         }
         let request = Request {
@@ -182,4 +180,3 @@ impl Decided {
 fn unknown_agent() -> AgentId {
     "unknown".parse().expect("a fixed, valid agent id")
 }
-

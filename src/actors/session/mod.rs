@@ -129,8 +129,12 @@ impl CallSessionActor {
     fn settle(&mut self, before: Standing, ctx: &mut Context<Self>) {
         let now = Standing::of(self.log.call());
         match (before, now) {
-            (Standing::Undecided | Standing::InDoubt, Standing::Decided) => self.services.nudge(Nudge::PlacementDecided),
-            (Standing::Undecided | Standing::Decided, Standing::InDoubt) => self.services.nudge(Nudge::PlacementInDoubt),
+            (Standing::Undecided | Standing::InDoubt, Standing::Decided) => {
+                self.services.nudge(Nudge::PlacementDecided)
+            }
+            (Standing::Undecided | Standing::Decided, Standing::InDoubt) => {
+                self.services.nudge(Nudge::PlacementInDoubt)
+            }
             _ => {}
         }
         match self.log.call() {

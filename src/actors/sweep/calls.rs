@@ -8,9 +8,7 @@ use chrono::TimeDelta;
 use super::strangers::Strangers;
 use super::{Memory, Report, Sweep, SweepError};
 use crate::domain::call::{Command, Direction, Doubt, EndReason, References, SlotState, Status, Witness};
-use crate::domain::reconciliation::{
-    CallView, Conclusion, Correction, Evidence, Look, Question, conclude, question,
-};
+use crate::domain::reconciliation::{CallView, Conclusion, Correction, Evidence, Look, Question, conclude, question};
 use crate::provider::{Conversation, ConversationState, HangUpWay};
 use crate::sources;
 use crate::store::Session;

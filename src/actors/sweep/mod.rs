@@ -12,7 +12,6 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-
 use super::capacity::{Snapshot, Surveyed};
 use super::inbound::{Intake, IntakeError};
 use super::session::{Apply, SessionError};
@@ -125,7 +124,9 @@ impl Sweep {
         self.metrics.record_sweep(scope.as_str(), outcome, began.elapsed());
         if let Ok(report) = &result {
             let noteworthy = scope == Scope::Full || !report.corrections.is_empty();
-            if noteworthy && let Err(error) = self.store.record_run(&report::run_of(scope, trigger, started_at, report)).await {
+            if noteworthy
+                && let Err(error) = self.store.record_run(&report::run_of(scope, trigger, started_at, report)).await
+            {
                 tracing::warn!(%error, "the report of a sweep is not kept");
             }
         }
@@ -162,7 +163,8 @@ impl Sweep {
             report.no_answer(&error);
         }
         report.active_sessions = sessions.len();
-        let in_doubt = |session: &&Session| session.record.started_at.is_none() && session.record.status != Status::Placing;
+        let in_doubt =
+            |session: &&Session| session.record.started_at.is_none() && session.record.status != Status::Placing;
         report.in_doubt = sessions.iter().filter(in_doubt).count();
         report.ledger_active = self.ledger().await?.len();
         Ok(report)

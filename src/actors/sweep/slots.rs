@@ -46,12 +46,11 @@ impl Sweep {
     /// A slot of a call that is over. It may have come alive meanwhile: the row is read again afterwards.
     async fn free(&self, call_id: CallId, report: &mut Report) -> Result<(), SweepError> {
         self.intake.capacity.do_send(Release(call_id));
-        match self.store.session(call_id).await?.and_then(|session| session.holder()) {
-            Some(holder) => self.intake.capacity.do_send(Put(holder)),
-            None => {
-                report.stuck_in_ledger += 1;
-                self.note(report, call_id, "slot_orphaned", false);
-            }
+        if let Some(holder) = self.store.session(call_id).await?.and_then(|session| session.holder()) {
+            self.intake.capacity.do_send(Put(holder));
+        } else {
+            report.stuck_in_ledger += 1;
+            self.note(report, call_id, "slot_orphaned", false);
         }
         Ok(())
     }

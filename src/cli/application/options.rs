@@ -26,7 +26,11 @@ pub(super) fn plans_of(settings: &Settings) -> Result<Plans, StartError> {
     settings.plans.by_name.iter().map(plan).collect()
 }
 
-pub(super) fn provider_of(settings: &Settings, embedded: Option<String>, metrics: &Arc<Metrics>) -> Arc<dyn VoiceProvider> {
+pub(super) fn provider_of(
+    settings: &Settings,
+    embedded: Option<String>,
+    metrics: &Arc<Metrics>,
+) -> Arc<dyn VoiceProvider> {
     let options = ElevenLabsOptions {
         base_url: embedded.unwrap_or_else(|| settings.provider.base_url.clone()),
         api_key: settings.provider.api_key.as_ref().map(|key| key.expose().to_owned()).unwrap_or_default(),

@@ -35,10 +35,7 @@ pub(super) fn webhooks_of(settings: &Settings, cap: u32) -> Result<Webhooks, Sta
     } else {
         None
     };
-    let policy = WebhookPolicy {
-        secrets,
-        tolerance: tolerance_of(settings),
-        allow_unsigned: settings.webhooks.allow_unsigned,
-    };
+    let policy =
+        WebhookPolicy { secrets, tolerance: tolerance_of(settings), allow_unsigned: settings.webhooks.allow_unsigned };
     Ok(Webhooks { policy, simulator })
 }

@@ -26,7 +26,8 @@ pub fn decide(call: &Call, command: Command, context: &Context) -> Result<Vec<Ca
         (Call::Abandoned { .. } | Call::Announced { .. }, _) => Ok(Vec::new()),
         (Call::Live(live), Command::End { reason, at, references, witness, note }) => {
             // The provider's clock gives whole seconds, and may be another than ours.
-            let occurred_at = at.unwrap_or(context.now).max(live.started_at.unwrap_or(live.announced_at)).min(context.now);
+            let occurred_at =
+                at.unwrap_or(context.now).max(live.started_at.unwrap_or(live.announced_at)).min(context.now);
             let mut events = at_now(learned(&live.references, &references));
             events.push(CallEvent { occurred_at, kind: EventKind::CallEnded { reason, witness, note } });
             Ok(events)
