@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use actix::dev::{ToEnvelope, channel};
@@ -32,7 +32,6 @@ struct Shared {
     services: Arc<Services>,
     arbiters: Vec<ArbiterHandle>,
     sessions: Mutex<HashMap<CallId, Addr<CallSessionActor>>>,
-    next_arbiter: AtomicUsize,
     activated: AtomicU64,
     roster: Roster,
     supervisor: OnceLock<Recipient<SessionCrashed>>,
@@ -47,7 +46,6 @@ impl Directory {
                 services,
                 arbiters,
                 sessions: Mutex::default(),
-                next_arbiter: AtomicUsize::new(0),
                 activated: AtomicU64::new(0),
                 roster,
                 supervisor: OnceLock::new(),
@@ -121,9 +119,8 @@ impl Directory {
         let address = Addr::new(sender);
         let directory = self.clone();
         let services = Arc::clone(&self.shared.services);
-        let turn = self.shared.next_arbiter.fetch_add(1, Ordering::Relaxed);
         self.shared.activated.fetch_add(1, Ordering::Relaxed);
-        self.shared.arbiters[turn % self.shared.arbiters.len()].spawn_fn(move || {
+        self.arbiter_of(call_id).spawn_fn(move || {
             let session = CallSessionActor::new(services, call_id, fresh);
             let life = actix::spawn(Context::with_receiver(receiver).into_future(session));
             actix::spawn(async move {
@@ -137,6 +134,13 @@ impl Directory {
             });
         });
         address
+    }
+
+    /// Random bits of the id spread the sessions over the threads; a call's session is always on the same.
+    fn arbiter_of(&self, call_id: CallId) -> &ArbiterHandle {
+        let arbiters = &self.shared.arbiters;
+        let (_, low) = call_id.uuid().as_u64_pair();
+        &arbiters[usize::try_from(low % arbiters.len() as u64).unwrap_or(0)]
     }
 
     /// Takes out a session whose task has ended.

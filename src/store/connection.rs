@@ -82,7 +82,7 @@ impl Store {
         match file.try_lock() {
             Ok(()) => Ok(ProcessLock { _file: file }),
             Err(TryLockError::WouldBlock) => Err(StoreError(format!(
-                "another callgate holds {shown}; to run several on one database configure redis.url"
+                "another callgate holds {shown}; several on one database need a shared ledger (redis.url), which this build does not have"
             ))),
             Err(TryLockError::Error(error)) => Err(StoreError(format!("{shown} cannot be locked: {error}"))),
         }
