@@ -214,7 +214,7 @@ impl Handler<Acquire> for CapacityActor {
         };
         let call_id = request.call_id;
         let answer = self.enqueue(Instruction::Acquire(request), ctx);
-        let capacity = ctx.address();
+        let capacity = ctx.address().recipient();
         Box::pin(async move {
             match answer.await {
                 Ok(Ok(Answer::Acquired(Verdict::Granted, standing))) => {

@@ -12,7 +12,6 @@ use super::guardian::reason_of;
 use super::roster::Roster;
 use super::services::Services;
 use super::session::{CallSessionActor, SessionError};
-use super::supervisor::SessionCrashed;
 use crate::domain::ids::CallId;
 
 /// The name of all sessions in the roster.
@@ -21,6 +20,14 @@ pub const SESSIONS: &str = "sessions";
 const ATTEMPTS: u32 = 3;
 /// Mailbox slots beside one per sender.
 const MAILBOX: usize = 64;
+
+/// A session crashed: it is activated again and goes on with its duties.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct SessionCrashed {
+    /// The call.
+    pub call_id: CallId,
+}
 
 /// Every session that is active on this node. Clones share it.
 #[derive(Clone)]

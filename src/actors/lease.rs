@@ -1,8 +1,7 @@
 //! The lease: a granted slot on its way to a committed admission.
 
-use actix::{Addr, Message};
+use actix::{Message, Recipient};
 
-use super::capacity::CapacityActor;
 use crate::domain::ids::CallId;
 use crate::ledger::Standing;
 use crate::store::Epoch;
@@ -15,11 +14,11 @@ pub struct Lease {
     call_id: CallId,
     epoch: Epoch,
     standing: Standing,
-    capacity: Option<Addr<CapacityActor>>,
+    capacity: Option<Recipient<GiveBack>>,
 }
 
 impl Lease {
-    pub(super) fn new(call_id: CallId, epoch: Epoch, standing: Standing, capacity: Addr<CapacityActor>) -> Self {
+    pub(super) fn new(call_id: CallId, epoch: Epoch, standing: Standing, capacity: Recipient<GiveBack>) -> Self {
         Self { call_id, epoch, standing, capacity: Some(capacity) }
     }
 

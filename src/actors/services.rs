@@ -4,14 +4,25 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use actix::{Addr, Recipient};
+use actix::{Addr, Message, Recipient};
 
 use super::capacity::CapacityActor;
 use super::journal::JournalActor;
-use super::supervisor::Nudge;
 use crate::provider::{HangUpWay, VoiceProvider};
 use crate::store::EventStore;
 use crate::telemetry::Metrics;
+
+/// What a session knows that others may be waiting for.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub enum Nudge {
+    /// A placement is decided: webhooks that waited for that may go on.
+    PlacementDecided,
+    /// Only the provider can tell what became of a placement.
+    PlacementInDoubt,
+    /// The pool is full, and a call was refused: some may be over whose webhook is still to come.
+    Full,
+}
 
 /// The rest of the node, as a session sees it.
 pub struct Services {

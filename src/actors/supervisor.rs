@@ -8,6 +8,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::oneshot;
 
 use super::crash::{Crash, crash};
+use super::directory::SessionCrashed;
+use super::services::Nudge;
 use super::sweep::Memory;
 pub use super::sweep::{Report, Scope, Sweep, SweepError};
 use crate::domain::ids::CallId;
@@ -186,32 +188,12 @@ impl Handler<Reconcile> for SupervisorActor {
     }
 }
 
-/// A session crashed: it is activated again and goes on with its duties.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "()")]
-pub struct SessionCrashed {
-    /// The call.
-    pub call_id: CallId,
-}
-
 impl Handler<SessionCrashed> for SupervisorActor {
     type Result = ();
 
     fn handle(&mut self, SessionCrashed { call_id }: SessionCrashed, _: &mut Context<Self>) {
         self.sweep.intake.directory.wake(call_id);
     }
-}
-
-/// What a session knows that others may be waiting for.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "()")]
-pub enum Nudge {
-    /// A placement is decided: webhooks that waited for that may go on.
-    PlacementDecided,
-    /// Only the provider can tell what became of a placement.
-    PlacementInDoubt,
-    /// The pool is full, and a call was refused: some may be over whose webhook is still to come.
-    Full,
 }
 
 impl Handler<Nudge> for SupervisorActor {

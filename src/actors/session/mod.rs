@@ -24,8 +24,7 @@ pub use self::hearing::Hear;
 use self::log::{CallLog, Entry, Recorded};
 pub use self::placing::PlacementAnswer;
 use super::crash::{Crash, crash};
-use super::services::{Dial, Services};
-use super::supervisor::Nudge;
+use super::services::{Dial, Nudge, Services};
 use crate::domain::call::{Call, Command, Phase, Record, Refusal, TerminationReason};
 use crate::domain::ids::CallId;
 use crate::provider::DialPermit;
@@ -130,10 +129,10 @@ impl CallSessionActor {
         let now = Standing::of(self.log.call());
         match (before, now) {
             (Standing::Undecided | Standing::InDoubt, Standing::Decided) => {
-                self.services.nudge(Nudge::PlacementDecided)
+                self.services.nudge(Nudge::PlacementDecided);
             }
             (Standing::Undecided | Standing::Decided, Standing::InDoubt) => {
-                self.services.nudge(Nudge::PlacementInDoubt)
+                self.services.nudge(Nudge::PlacementInDoubt);
             }
             _ => {}
         }
