@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use moka::future::Cache;
+use tokio::sync::Semaphore;
 
 use super::auth::{Doors, Keyring};
 use crate::actors::Gate;
@@ -14,6 +15,8 @@ use crate::domain::ids::{AgentId, PhoneNumberId};
 
 /// Calls that one address may ask for at the demo door, per minute.
 const DEMO_CALLS_PER_MINUTE: u32 = 5;
+/// Each may be as long as 25 MiB, though few are.
+const WEBHOOK_BODIES: usize = 64;
 const MINUTE: Duration = Duration::from_mins(1);
 
 /// What every handler shares.
@@ -24,6 +27,8 @@ pub struct AppState {
     pub keyring: Keyring,
     /// Which webhooks are believed.
     pub webhooks: WebhookPolicy,
+    /// Webhook bodies that are being read at once: whoever sends them slowly keeps nobody but webhooks waiting.
+    pub(super) webhook_bodies: Semaphore,
     /// The public demo door, if it is open.
     pub demo: Option<DemoDoor>,
     /// For scraping without an API key.
@@ -36,7 +41,8 @@ impl AppState {
     /// State without a demo door, a metrics token or a public address.
     pub fn new(gate: Gate, admin_key: Option<&str>, doors: Doors, webhooks: WebhookPolicy) -> Self {
         let keyring = Keyring::new(gate.store().clone(), admin_key, doors);
-        Self { gate, keyring, webhooks, demo: None, metrics_token: None, public_url: String::new() }
+        let webhook_bodies = Semaphore::new(WEBHOOK_BODIES);
+        Self { gate, keyring, webhooks, webhook_bodies, demo: None, metrics_token: None, public_url: String::new() }
     }
 }
 

@@ -1,21 +1,26 @@
 //! What the provider sends. Answered 2xx only after what it says is stored.
 
+use std::time::Duration;
+
 use actix_web::http::header::HeaderValue;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use tokio::task::JoinError;
 
 use super::body;
 use super::problem::Problem;
 use super::request;
 use super::state::AppState;
-use crate::actors::inbound::{Outcome, Received, initiation_notice};
+use crate::actors::inbound::{IntakeError, Outcome, Received, initiation_notice};
 use crate::provider::elevenlabs::signature::{Claim, SignatureError, secret_fits};
 use crate::provider::elevenlabs::webhook;
 use crate::sources;
 
 /// Audio comes in the body.
 const LIMIT: usize = 25 * 1024 * 1024;
+/// How long a body may be on its way.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// `POST /api/webhooks/elevenlabs`
 pub(super) async fn elevenlabs(
@@ -23,7 +28,6 @@ pub(super) async fn elevenlabs(
     state: web::Data<AppState>,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    let entered = state.gate.enter().map_err(|error| Problem::of(&error, &state.gate, &request))?;
     let forged = |error: SignatureError| Problem::new("INVALID_SIGNATURE", error.to_string(), &request);
     // The header first: nobody unknown gets 25 MiB of our memory.
     let claim = if state.webhooks.is_open() {
@@ -32,10 +36,16 @@ pub(super) async fn elevenlabs(
         let header = request.headers().get("ElevenLabs-Signature").map(|value| value.to_str().unwrap_or_default());
         Some(Claim::read(header, state.webhooks.tolerance, sources::now()).map_err(forged)?)
     };
-    let body = body::read(payload, LIMIT, &request).await?;
+    let body = async {
+        let _place = state.webhook_bodies.acquire().await;
+        body::read(payload, LIMIT, &request).await
+    };
+    let body = tokio::time::timeout(BODY_TIMEOUT, body).await;
+    let body = body.map_err(|_| Problem::invalid("the body did not arrive in time", &request))??;
     if let Some(claim) = claim {
         claim.verify(&body, &state.webhooks.secrets()).map_err(forged)?;
     }
+    let entered = state.gate.enter().map_err(|error| Problem::of(&error, &state.gate, &request))?;
     let read = webhook::read(&body).map_err(|error| Problem::invalid(error.to_string(), &request))?;
     let Some(notice) = read.notice else {
         state.gate.metrics().record_webhook("other", "ignored");
@@ -60,11 +70,11 @@ pub(super) async fn elevenlabs(
 }
 
 fn settled<T>(
-    outcome: Result<Result<T, crate::actors::inbound::IntakeError>, tokio::task::JoinError>,
+    outcome: Result<Result<T, IntakeError>, JoinError>,
     state: &AppState,
     request: &HttpRequest,
 ) -> Result<T, Problem> {
-    let crashed = |error: tokio::task::JoinError| crate::actors::inbound::IntakeError(error.to_string());
+    let crashed = |error: JoinError| IntakeError(error.to_string());
     let failed = |error| Problem::intake(&error, &state.gate, request);
     outcome.map_err(crashed).map_err(failed)?.map_err(failed)
 }
