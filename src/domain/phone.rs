@@ -17,6 +17,13 @@ pub struct E164(Box<str>);
 #[error("the number must be E.164, for example +14155550123, or national with the business's country set")]
 pub struct InvalidNumber;
 
+/// Reads the numbering plans, which are large: to be done at the start, off the threads that answer requests.
+///
+/// Otherwise the first number pays for it, and everybody who shares its thread.
+pub fn load_numbering_plans() {
+    let _ = E164::parse("+14155550123", None);
+}
+
 impl E164 {
     /// Reads a number: E.164, or national where the `country` (ISO 3166-1 alpha-2) is known.
     ///

@@ -29,6 +29,7 @@ use crate::actors::capacity::{Capacity, Configure};
 use crate::actors::roster::Roster;
 use crate::actors::{Gate, GateParts};
 use crate::domain::ids::PoolId;
+use crate::domain::phone::load_numbering_plans;
 use crate::domain::pool::Pool;
 use crate::http::{self, AppState, Doors};
 use crate::provider::VoiceProvider;
@@ -99,6 +100,7 @@ impl Application {
                 "redis.url is set: this build keeps its ledger in memory; leave it empty".to_owned(),
             ));
         }
+        let numbering_plans = tokio::task::spawn_blocking(load_numbering_plans);
         let (store, lock, doors) = open(&settings).await?;
         let metrics = Arc::new(Metrics::new());
         let roster = Roster::new(Arc::clone(&metrics));
@@ -138,6 +140,7 @@ impl Application {
         });
         adopt_the_past(&gate, simulator.is_some()).await?;
         watch_pool(gate.clone());
+        numbering_plans.await.map_err(|error| StartError::Failed(error.to_string()))?;
 
         let listener = TcpListener::bind(settings.server.bind).map_err(|error| {
             StartError::Usage(format!("server.bind = {:?}: {error}", settings.server.bind.to_string()))
