@@ -299,6 +299,24 @@ impl Handler<Surveyed> for CapacityActor {
     }
 }
 
+/// An admission under the present epoch was refused as stale: somebody else has begun another.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Fenced(pub Epoch);
+
+impl Handler<Fenced> for CapacityActor {
+    type Result = ();
+
+    fn handle(&mut self, Fenced(epoch): Fenced, ctx: &mut Context<Self>) {
+        if self.epoch == Some(epoch) {
+            tracing::error!(epoch = epoch.0, "another gate has taken over the ledger's epoch; it is taken back");
+            self.ledger = None;
+            self.epoch = None;
+            self.rebuild(ctx);
+        }
+    }
+}
+
 /// Everything the ledger counts.
 #[derive(Debug, Message)]
 #[rtype(result = "Option<Capacity>")]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use tokio::sync::{OwnedMutexGuard, oneshot};
 
-use super::capacity::{Acquire, AcquireError, Acquired};
+use super::capacity::{Acquire, AcquireError, Acquired, Fenced};
 use super::gate::{Gate, GateError, InFlight, Refused};
 use super::journal::Publish;
 use super::lease::Lease;
@@ -201,13 +201,16 @@ impl Gate {
         // A ledger that was rebuilt between lease and commit is asked once more.
         for last in [false, true] {
             let lease = self.lease(call_id, &checked.business).await?;
-            let standing = lease.standing();
+            let (standing, epoch) = (lease.standing(), lease.epoch());
             let session = self.directory().begin(call_id);
             let sent = session.send(admission(call_id, request, checked, lease)).await;
             return match sent.unwrap_or_else(|error| Err(AdmitError::Unavailable(error.to_string()))) {
                 Ok(admitted) => Ok((admitted, standing)),
                 Err(AdmitError::StaleEpoch) if !last => continue,
-                Err(AdmitError::StaleEpoch) => Err(GateError::Recovering),
+                Err(AdmitError::StaleEpoch) => {
+                    self.capacity().do_send(Fenced(epoch));
+                    Err(GateError::Recovering)
+                }
                 Err(AdmitError::Exists) => Err(GateError::Overloaded),
                 Err(AdmitError::Conflict(conflict)) => Err(GateError::EventStore(conflict.to_string())),
                 Err(AdmitError::Unavailable(reason)) => Err(GateError::EventStore(reason)),

@@ -1,5 +1,7 @@
 //! `callgate keys`: API keys in the database.
 
+use clap::builder::NonEmptyStringValueParser;
+
 use super::{ConfigFile, Failure};
 use crate::store::{Scope, Store};
 
@@ -16,7 +18,7 @@ enum Action {
     /// Make a key; it is shown once, on the last line
     Create {
         /// What it is for
-        #[arg(long)]
+        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
         name: String,
         /// What it opens: read, call (place, end and read calls) or admin (everything)
         #[arg(long, default_value = "call")]

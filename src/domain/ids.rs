@@ -81,7 +81,7 @@ macro_rules! text_id {
                 let fits = !text.is_empty()
                     && text.chars().count() <= $longest
                     && text.trim().len() == text.len()
-                    && !text.chars().any(char::is_control);
+                    && !text.chars().any(|c| c.is_control() || c == char::REPLACEMENT_CHARACTER);
                 if fits {
                     Ok(Self(text.into()))
                 } else {

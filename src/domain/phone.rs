@@ -96,6 +96,11 @@ impl fmt::Display for E164 {
     }
 }
 
+/// Whether there are telephone numbers of a country of that name (ISO 3166-1 alpha-2).
+pub fn is_country(code: &str) -> bool {
+    code.to_ascii_uppercase().parse::<country::Id>().is_ok()
+}
+
 /// A number that may be stored and shown: `+1415•••0123`.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]

@@ -1,5 +1,7 @@
 //! Request bodies: read up to a limit, as JSON, strictly. An error names the field.
 
+use std::time::Duration;
+
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, web};
 use serde::de::{DeserializeOwned, Error};
@@ -12,13 +14,17 @@ use crate::domain::ids::BusinessId;
 /// A JSON request is at most this long: 16 KiB of clientData, and the rest.
 pub(super) const JSON_LIMIT: usize = 64 * 1024;
 
+/// How long a body may be on its way.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
 /// The body's bytes.
 pub(super) async fn read(payload: web::Payload, limit: usize, request: &HttpRequest) -> Result<web::Bytes, Problem> {
     let too_large = || Problem::new("PAYLOAD_TOO_LARGE", format!("the body is longer than {limit} bytes"), request);
-    match payload.to_bytes_limited(limit).await {
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(error)) => Err(Problem::invalid(format!("the body cannot be read: {error}"), request)),
-        Err(_) => Err(too_large()),
+    match tokio::time::timeout(TIMEOUT, payload.to_bytes_limited(limit)).await {
+        Ok(Ok(Ok(bytes))) => Ok(bytes),
+        Ok(Ok(Err(error))) => Err(Problem::invalid(format!("the body cannot be read: {error}"), request)),
+        Ok(Err(_)) => Err(too_large()),
+        Err(_) => Err(Problem::invalid("the body did not arrive in time", request)),
     }
 }
 
@@ -36,6 +42,9 @@ pub(super) async fn json<T: DeserializeOwned>(
         return Err(Problem::new("UNSUPPORTED_MEDIA_TYPE", detail, request));
     }
     let bytes = read(payload, JSON_LIMIT, request).await?;
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(Problem::invalid("the body is no JSON object", request));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();

@@ -14,6 +14,7 @@ use crate::actors::capacity::Capacity;
 use crate::actors::gate::Refused;
 use crate::domain::business::{Business, Subscription};
 use crate::domain::ids::{BusinessId, PlanName};
+use crate::domain::phone::is_country;
 use crate::store::StoreError;
 
 /// Larger limits than any provider sells.
@@ -66,7 +67,6 @@ pub(super) async fn put(
         let detail = format!("concurrentLimit is null or a whole number from 0 to {LARGEST_LIMIT}");
         return Err(Problem::invalid(detail, &request));
     }
-    let is_country = |text: &String| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_alphabetic());
     if asked.country.as_ref().is_some_and(|country| !is_country(country)) {
         return Err(Problem::invalid("country is two letters (ISO 3166-1), for example US", &request));
     }

@@ -2,7 +2,7 @@
 
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse, web};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -162,7 +162,7 @@ fn checked_seconds(name: &str, seconds: Option<u32>, most: u32, request: &HttpRe
 pub(super) fn idempotency_key(request: &HttpRequest, body_hash: String) -> Result<Option<IdempotencyKey>, Problem> {
     let Some(value) = request.headers().get("Idempotency-Key") else { return Ok(None) };
     let key = value.to_str().unwrap_or_default().trim();
-    if key.is_empty() || key.len() > KEY_LIMIT {
+    if key.is_empty() || key.len() > KEY_LIMIT || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
         let detail = format!("Idempotency-Key is 1 to {KEY_LIMIT} visible ASCII characters");
         return Err(Problem::invalid(detail, request));
     }
@@ -190,8 +190,8 @@ pub(super) async fn list(
         statuses: statuses(&query, &request)?,
         business_id: query.value("businessId")?,
         provider_call_id: query.text("providerCallId").map(str::to_owned),
-        from: query.value::<DateTime<Utc>>("from")?,
-        to: query.value::<DateTime<Utc>>("to")?,
+        from: time_of(&query, "from", &request)?,
+        to: time_of(&query, "to", &request)?,
     };
     let after = query.text("cursor").map(|cursor| read_cursor(cursor, &request)).transpose()?;
     let page = PageRequest { after, limit: request::limit(query.text("limit"), 50, 500, &request)? };
@@ -205,6 +205,17 @@ pub(super) async fn list(
     }
     let next = page.next.map(|(at, call_id)| format!("{}_{call_id}", at.timestamp_millis()));
     Ok(HttpResponse::Ok().json(json!({ "calls": calls, "nextCursor": next })))
+}
+
+/// A time in the query; years have four digits (RFC 3339), and are stored so.
+fn time_of(query: &Query<'_>, name: &str, request: &HttpRequest) -> Result<Option<DateTime<Utc>>, Problem> {
+    let time: Option<DateTime<Utc>> = query.value(name)?;
+    match time {
+        Some(time) if !(0..=9999).contains(&time.year()) => {
+            Err(Problem::invalid(format!("{name}: the year has four digits"), request))
+        }
+        time => Ok(time),
+    }
 }
 
 fn statuses(query: &Query<'_>, request: &HttpRequest) -> Result<Vec<Status>, Problem> {

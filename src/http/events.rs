@@ -54,7 +54,7 @@ pub(super) async fn stream(
     let away = |error| Problem::store(&error, &state.gate, &request);
     let position = match request.headers().get("Last-Event-ID") {
         Some(value) => {
-            let id = value.to_str().ok().and_then(|text| text.trim().parse().ok());
+            let id = value.to_str().ok().and_then(|text| text.trim().parse().ok()).filter(|id| *id >= 0);
             id.ok_or_else(|| Problem::invalid("Last-Event-ID is a position that callgate gave", &request))?
         }
         None => state.gate.store().latest_events(1).await.map_err(away)?.first().map_or(0, |item| item.position),

@@ -170,7 +170,7 @@ impl HangUpWay {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HangUp {
     /// The provider was asked afterwards, and the call is over.
-    Confirmed(HangUpWay),
+    Confirmed,
     /// Not confirmed; try again.
     Unconfirmed {
         /// What each way came to.

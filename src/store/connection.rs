@@ -33,6 +33,9 @@ impl Store {
         if !url.starts_with("sqlite:") {
             return Err(StoreError("this build speaks SQLite: database.url begins with sqlite://".to_owned()));
         }
+        if url.contains(":memory:") || url.contains("mode=memory") {
+            return Err(StoreError("a database in memory has as many contents as connections: name a file".to_owned()));
+        }
         let writer = connect(url, 1).await?;
         let reader = connect(url, READERS).await?;
         Ok(Self { writer, reader, url: url.to_owned() })
@@ -69,7 +72,9 @@ impl Store {
     ///
     /// Held until the value is dropped, or the process ends in whatever way.
     pub fn lock_process(&self) -> Result<ProcessLock, StoreError> {
-        let mut path = self.file()?.into_os_string();
+        // One file has one lock, whatever links lead to it.
+        let file = self.file()?;
+        let mut path = std::fs::canonicalize(&file).unwrap_or(file).into_os_string();
         path.push(".lock");
         let path = PathBuf::from(path);
         let shown = path.display();
@@ -160,5 +165,16 @@ mod tests {
         assert!(refusal.0.contains("another callgate"), "{refusal}");
         let files = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
         assert_eq!(files.filter(|file| file.to_string_lossy().ends_with(".lock")).count(), 1);
+    }
+
+    #[actix::test]
+    async fn a_link_to_a_file_leads_to_the_lock_of_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let address = |name: &str| format!("sqlite://{}?mode=rwc", folder.path().join(name).display());
+        let store = Store::open(&address("gate.db")).await.unwrap();
+        let _held = store.lock_process().unwrap();
+        std::os::unix::fs::symlink(folder.path().join("gate.db"), folder.path().join("link.db")).unwrap();
+        let linked = Store::open(&address("link.db")).await.unwrap();
+        assert!(linked.lock_process().is_err());
     }
 }

@@ -1,7 +1,7 @@
 //! A panic in each kind of actor: it starts again, knows what it knew, and nobody else notices.
 
 use callgate::actors::crash::Crash;
-use callgate::domain::ids::CallId;
+use callgate::domain::ids::{CallId, PoolId};
 
 use crate::inside::Inside;
 use crate::support::gate::a_call;
@@ -100,6 +100,20 @@ async fn i3_a_session_that_crashes_while_it_dials_keeps_its_slot_until_its_call_
     inside.provider.behave(serde_json::json!({"answerDelayMs": 0})).await;
     ends_well(&inside).await;
     assert_eq!(inside.provider.dialled().await, 1);
+}
+
+/// As if another process had taken the database, past the process lock.
+#[actix::test]
+async fn i1_a_gate_whose_epoch_was_taken_refuses_and_then_takes_it_back() {
+    let (inside, _) = three_calls().await;
+    inside.gate.store().begin_epoch(&PoolId::default_pool()).await.unwrap();
+    inside.post("/api/calls", &a_call("b1")).await.problem(503, "CAPACITY_RECOVERING");
+    eventually("admissions begin again", async || {
+        (inside.post("/api/calls", &a_call("b1")).await.code() == 201).then_some(())
+    })
+    .await;
+    assert_eq!(inside.held().await, 4);
+    ends_well(&inside).await;
 }
 
 #[actix::test]

@@ -15,7 +15,7 @@ use crate::store::StoreError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// No telephone number.
-    #[error("toNumber must be E.164, for example +14155550123, or national with the business's country")]
+    #[error("the number must be E.164, for example +14155550123, or national with the business's country")]
     InvalidNumber,
     /// Nobody of that name.
     #[error("the business is not registered")]

@@ -38,7 +38,7 @@ impl CallSessionActor {
         let attempt = async move {
             if let Some(conversation) = conversation {
                 return match provider.hang_up(&conversation, &ways).await {
-                    HangUp::Confirmed(_) => Ok(Command::ConfirmTermination),
+                    HangUp::Confirmed => Ok(Command::ConfirmTermination),
                     HangUp::Unconfirmed { detail } => Err(detail),
                 };
             }

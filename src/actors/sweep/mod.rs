@@ -16,7 +16,7 @@ use super::capacity::{Snapshot, Surveyed};
 use super::inbound::{Intake, IntakeError};
 use super::session::{Apply, SessionError};
 use crate::domain::admission::Holder;
-use crate::domain::call::{Command, Status};
+use crate::domain::call::{Command, Direction, Status};
 use crate::domain::ids::{CallId, PoolId};
 use crate::domain::reconciliation::Policy;
 use crate::provider::{ProviderError, VoiceProvider};
@@ -163,8 +163,12 @@ impl Sweep {
             report.no_answer(&error);
         }
         report.active_sessions = sessions.len();
-        let in_doubt =
-            |session: &&Session| session.record.started_at.is_none() && session.record.status != Status::Placing;
+        let in_doubt = |session: &&Session| match &session.record.profile {
+            Some(profile) if profile.direction == Direction::Inbound => {
+                session.record.references.conversation().is_none()
+            }
+            _ => session.record.started_at.is_none() && session.record.status != Status::Placing,
+        };
         report.in_doubt = sessions.iter().filter(in_doubt).count();
         report.ledger_active = self.ledger().await?.len();
         Ok(report)

@@ -28,7 +28,7 @@ pub struct Report {
     pub stuck_in_ledger: u32,
     /// Each call that was changed, and why.
     pub corrections: Vec<(CallId, &'static str)>,
-    /// Placements that only the provider can tell of, afterwards.
+    /// Calls of which only the provider can tell what they are, afterwards.
     pub in_doubt: usize,
     /// What did not answer.
     pub unanswered: Vec<String>,

@@ -217,7 +217,13 @@ async fn open(settings: &Settings) -> Result<(Store, ProcessLock, Doors), StartE
         .await
         .map_err(|error| StartError::Usage(format!("database.url = \"{}\": {}", settings.database.url, error.0)))?;
     let lock = store.lock_process().map_err(|error| StartError::Usage(error.0))?;
-    store.migrate().await?;
+    let unusable = |error: StoreError| {
+        StartError::Usage(format!(
+            "database.url = \"{}\": the schema cannot be brought up to date: {}",
+            settings.database.url, error.0
+        ))
+    };
+    store.migrate().await.map_err(unusable)?;
     let any_key = settings.auth.admin_key.is_some() || store.has_keys().await?;
     settings.require_loopback_without_keys(any_key).map_err(|error| StartError::Usage(error.to_string()))?;
     if !any_key {

@@ -112,9 +112,7 @@ pub enum Conclusion {
 pub fn question(call: &CallView, listed_live: Option<bool>, policy: &Policy) -> Question {
     let inbound = call.direction == Direction::Inbound;
     match (call.status, call.bound, listed_live) {
-        (Status::Active | Status::Terminating, false, Some(false)) if inbound && call.age >= policy.bind_timeout => {
-            Question::Unbound
-        }
+        (Status::Active | Status::Terminating, false, Some(false)) if inbound => Question::Unbound,
         (Status::Active | Status::Terminating, false, _) if inbound => Question::None,
         // Its placement may be under way.
         (Status::Terminating, false, _) if !call.placed && call.age < policy.place_deadline => Question::None,
@@ -134,7 +132,7 @@ pub fn conclude(call: &CallView, look: Look, evidence: Evidence, policy: &Policy
         Look::Live if call.bound && call.placed => Conclusion::Sound,
         Look::Live => Conclusion::Correct(Correction::ObserveLive),
         Look::Over { at } => Conclusion::Correct(Correction::End { reason: EndReason::ProviderEnded, at }),
-        Look::Unclaimed if twice => end(EndReason::NeverBound),
+        Look::Unclaimed if twice && call.age >= policy.bind_timeout => end(EndReason::NeverBound),
         Look::Missing if twice && !call.placed => Conclusion::Correct(Correction::FailPlacement),
         Look::Missing if twice && call.age >= policy.max_call_age => end(EndReason::AgedOut),
         Look::Missing if twice && evidence.account_proven && !call.perhaps_erased => end(EndReason::ProviderMissing),
@@ -193,7 +191,6 @@ mod tests {
     #[case::inbound_perhaps_on_the_list(CallView { bound: false, direction: Direction::Inbound, ..call(Status::Active, 60) }, None, Question::None)]
     #[case::hang_up_before_the_answer(CallView { bound: false, placed: false, ..call(Status::Terminating, 64) }, None, Question::None)]
     #[case::hang_up_without_an_answer(CallView { bound: false, placed: false, ..call(Status::Terminating, 65) }, None, Question::Find)]
-    #[case::inbound_unbound_young(CallView { bound: false, direction: Direction::Inbound, ..call(Status::Active, 59) }, Some(false), Question::None)]
     fn the_right_question_is_asked(#[case] call: CallView, #[case] listed: Option<bool>, #[case] expected: Question) {
         assert_eq!(question(&call, listed, &policy()), expected);
     }
@@ -244,6 +241,7 @@ mod tests {
     #[case::perhaps_erased(CallView { perhaps_erased: true, ..call(Status::Terminating, 100) }, Look::Missing, evidence(Some(30), true), Conclusion::StillMissing)]
     #[case::unclaimed_once(call(Status::Active, 100), Look::Unclaimed, evidence(None, true), Conclusion::StillMissing)]
     #[case::unclaimed_twice(call(Status::Active, 100), Look::Unclaimed, evidence(Some(30), false), Conclusion::Correct(Correction::End { reason: EndReason::NeverBound, at: None }))]
+    #[case::unclaimed_twice_but_young(CallView { quiet: s(60), ..call(Status::Active, 59) }, Look::Unclaimed, evidence(Some(30), false), Conclusion::StillMissing)]
     #[case::silence(call(Status::Active, 14399), Look::Unanswered, evidence(None, false), Conclusion::Unknown)]
     #[case::long_silence(call(Status::Active, 14400), Look::Unanswered, evidence(None, false), Conclusion::Correct(Correction::End { reason: EndReason::AgedOut, at: None }))]
     fn an_answer_means(

@@ -22,6 +22,10 @@ const LOOK_PAUSE: Duration = Duration::from_millis(250);
 
 impl ElevenLabs {
     pub(super) async fn end_conversation(&self, id: &str, ways: &[HangUpWay]) -> HangUp {
+        // It may be over already; a DELETE would only erase the proof of that.
+        if self.looks_over(id).await {
+            return HangUp::Confirmed;
+        }
         let mut tried = Vec::new();
         for way in ways {
             let asked = Instant::now();
@@ -29,26 +33,20 @@ impl ElevenLabs {
                 HangUpWay::Monitor => self.end_by_monitor(id).await,
                 HangUpWay::Delete => self.end_by_delete(id).await,
             };
-            let confirmed = result.is_ok() && self.is_over(id).await;
+            let confirmed = self.is_over(id).await;
             let outcome = match &result {
-                Ok(()) if confirmed => "confirmed",
+                _ if confirmed => "confirmed",
                 Ok(()) => "unconfirmed",
                 Err(_) => "failed",
             };
             self.metrics.record_hangup(way.as_str(), outcome);
             self.metrics.record_provider_request("hang_up", outcome, asked.elapsed());
             if confirmed {
-                return HangUp::Confirmed(*way);
+                return HangUp::Confirmed;
             }
-            tried.push(format!("{}: {}", way.as_str(), result.err().unwrap_or_else(|| "still live".to_owned())));
+            tried.push(format!("{}: {}", way.as_str(), result.err().unwrap_or_else(|| "not confirmed".to_owned())));
         }
-        // It may be over for reasons of its own.
-        match self.conversation(id).await {
-            Ok(Some(found)) if matches!(found.state, ConversationState::Over { .. }) => {
-                HangUp::Confirmed(HangUpWay::Monitor)
-            }
-            _ => HangUp::Unconfirmed { detail: tried.join("; ") },
-        }
+        HangUp::Unconfirmed { detail: tried.join("; ") }
     }
 
     async fn end_by_monitor(&self, id: &str) -> Result<(), String> {
@@ -82,11 +80,15 @@ impl ElevenLabs {
             if look > 0 {
                 tokio::time::sleep(LOOK_PAUSE).await;
             }
-            match self.conversation(id).await {
-                Ok(Some(conversation)) if matches!(conversation.state, ConversationState::Over { .. }) => return true,
-                _ => {}
+            if self.looks_over(id).await {
+                return true;
             }
         }
         false
+    }
+
+    async fn looks_over(&self, id: &str) -> bool {
+        let found = self.conversation(id).await;
+        matches!(found, Ok(Some(found)) if matches!(found.state, ConversationState::Over { .. }))
     }
 }

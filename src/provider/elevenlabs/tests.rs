@@ -159,7 +159,7 @@ async fn i1_a_permit_that_ran_out_or_was_taken_back_dials_nothing() {
 }
 
 #[rstest]
-#[case::monitor(&[HangUpWay::Monitor, HangUpWay::Delete], "Confirmed(Monitor)")]
+#[case::monitor(&[HangUpWay::Monitor, HangUpWay::Delete], "Confirmed")]
 #[case::delete_proves_nothing(&[HangUpWay::Delete], "Unconfirmed")]
 #[actix::test]
 async fn a_hang_up_is_confirmed_by_a_look(#[case] ways: &[HangUpWay], #[case] expected: &str) {

@@ -29,6 +29,18 @@ pub enum Malformed {
     /// A field that must be there is missing.
     #[error("the field {0} is missing or empty")]
     Missing(&'static str),
+    /// A name that no provider gives.
+    #[error("the field {0} is longer than {LONGEST_NAME} characters, or not printable")]
+    NoName(&'static str),
+}
+
+/// Longer names of conversations and calls are refused: they must fit into addresses.
+const LONGEST_NAME: usize = 256;
+
+/// A name that can be stored, shown and asked for.
+fn checked_name<'a>(field: &'static str, name: &'a str) -> Result<&'a str, Malformed> {
+    let plain = name.len() <= LONGEST_NAME && name.bytes().all(|byte| byte.is_ascii_graphic());
+    if plain { Ok(name) } else { Err(Malformed::NoName(field)) }
 }
 
 /// The body of the conversation-initiation webhook.
@@ -63,7 +75,7 @@ pub fn read(body: &[u8]) -> Result<Webhook, Malformed> {
         "call_initiation_failure" => News::Ended { reason: failure(fields.text(&["/failure_reason"])) },
         _ => return Ok(Webhook { event_type, notice: None }),
     };
-    let notice = fields.notice(news);
+    let notice = fields.notice(news)?;
     if notice.references.is_empty() && notice.call_id.is_none() {
         return Err(Malformed::Missing("conversation_id"));
     }
@@ -80,6 +92,7 @@ pub fn read_initiation(body: &[u8]) -> Result<Initiation, Malformed> {
     if initiation.call_sid.is_empty() {
         return Err(Malformed::Missing("call_sid"));
     }
+    checked_name("call_sid", &initiation.call_sid)?;
     Ok(initiation)
 }
 
@@ -109,7 +122,7 @@ impl<'a> Fields<'a> {
         self.find(pointers).and_then(Value::as_str).filter(|text| !text.is_empty())
     }
 
-    fn notice(&self, news: News) -> Notice {
+    fn notice(&self, news: News) -> Result<Notice, Malformed> {
         let echoed = self
             .text(&[
                 "/conversation_initiation_client_data/dynamic_variables/callgate_call_id",
@@ -125,6 +138,8 @@ impl<'a> Fields<'a> {
             "/call_sid",
         ]);
         let conversation = self.text(&["/conversation_id"]);
+        let conversation = conversation.map(|name| checked_name("conversation_id", name)).transpose()?;
+        let carrier_call = carrier_call.map(|name| checked_name("call_sid", name)).transpose()?;
         let references: References = conversation
             .map(Reference::conversation)
             .into_iter()
@@ -141,7 +156,7 @@ impl<'a> Fields<'a> {
             }
             _ => self.text(&["/metadata/caller_id", "/metadata/phone_call/external_number", "/metadata/body/From"]),
         };
-        Notice {
+        Ok(Notice {
             news,
             call_id: echoed.and_then(|text| text.parse().ok()),
             references,
@@ -149,7 +164,7 @@ impl<'a> Fields<'a> {
             direction,
             counterpart: counterpart.map(MaskedNumber::of),
             occurred_at: self.occurred_at(news),
-        }
+        })
     }
 
     fn occurred_at(&self, news: News) -> Option<DateTime<Utc>> {
@@ -240,6 +255,8 @@ mod tests {
     #[case(r#"{"type": "conversation.ended"}"#, "the field conversation_id is missing")]
     #[case(r#"{"type": "conversation.ended", "conversation_id": ""}"#, "the field conversation_id is missing")]
     #[case(r#"{"type": "conversation.ended", "conversation_id": 5}"#, "the field conversation_id is missing")]
+    #[case(r#"{"type": "conversation.ended", "conversation_id": "a\u0000b"}"#, "the field conversation_id is longer")]
+    #[case(r#"{"type": "conversation.ended", "conversation_id": "a b"}"#, "the field conversation_id is longer")]
     fn malformed_bodies_name_what_is_wrong(#[case] body: &str, #[case] message: &str) {
         let error = read(body.as_bytes()).unwrap_err().to_string();
         assert!(error.starts_with(message), "{error}");
