@@ -7,7 +7,7 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{HttpMessage, HttpRequest, Resource, web};
+use actix_web::{HttpMessage, HttpRequest, Resource, Route, guard, web};
 use futures_util::FutureExt;
 use tracing::Instrument;
 
@@ -27,34 +27,41 @@ fn resource(path: &str, allow: &'static str) -> Resource {
     }))
 }
 
+/// A route that reads: GET, and HEAD, which asks for the same without the body (RFC 9110, 9.3.2).
+fn reading() -> Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+}
+
 /// Registers every route.
 pub fn configure(app: &mut web::ServiceConfig) {
-    let (get, post, put, delete) = (web::get, web::post, web::put, web::delete);
-    app.service(resource("/api/calls", "GET, POST").route(get().to(calls::list)).route(post().to(calls::post)))
+    let (get, post, put, delete) = (reading, web::post, web::put, web::delete);
+    app.service(resource("/api/calls", "GET, HEAD, POST").route(get().to(calls::list)).route(post().to(calls::post)))
         .service(
-            resource("/api/calls/{callId}", "DELETE, GET")
+            resource("/api/calls/{callId}", "DELETE, GET, HEAD")
                 .route(get().to(calls::get))
                 .route(delete().to(calls::delete)),
         )
-        .service(resource("/api/calls/{callId}/events", "GET").route(get().to(calls::events)))
+        .service(resource("/api/calls/{callId}/events", "GET, HEAD").route(get().to(calls::events)))
         .service(resource("/api/calls/{callId}/force-end", "POST").route(post().to(calls::force_end)))
         .service(resource("/api/assistants/{agentId}/test-call", "POST").route(post().to(doors::agent)))
         .service(resource("/api/phone-numbers/{phoneNumberId}/test-call", "POST").route(post().to(doors::phone_number)))
         .service(resource("/api/demo/request-call", "POST").route(post().to(doors::demo)))
-        .service(resource("/api/businesses", "GET").route(get().to(businesses::list)))
+        .service(resource("/api/businesses", "GET, HEAD").route(get().to(businesses::list)))
         .service(
-            resource("/api/businesses/{businessId}", "DELETE, GET, PUT")
+            resource("/api/businesses/{businessId}", "DELETE, GET, HEAD, PUT")
                 .route(get().to(businesses::get))
                 .route(put().to(businesses::put))
                 .route(delete().to(businesses::delete)),
         )
-        .service(resource("/api/businesses/{businessId}/agents", "GET").route(get().to(agents::list)))
+        .service(resource("/api/businesses/{businessId}/agents", "GET, HEAD").route(get().to(agents::list)))
         .service(
             resource("/api/businesses/{businessId}/agents/{agentId}", "DELETE, PUT")
                 .route(put().to(agents::put))
                 .route(delete().to(agents::delete)),
         )
-        .service(resource("/api/businesses/{businessId}/phone-numbers", "GET").route(get().to(phone_numbers::list)))
+        .service(
+            resource("/api/businesses/{businessId}/phone-numbers", "GET, HEAD").route(get().to(phone_numbers::list)),
+        )
         .service(
             resource("/api/businesses/{businessId}/phone-numbers/{phoneNumberId}", "DELETE, PUT")
                 .route(put().to(phone_numbers::put))
@@ -65,27 +72,29 @@ pub fn configure(app: &mut web::ServiceConfig) {
                 .route(put().to(do_not_call::put))
                 .route(delete().to(do_not_call::delete)),
         )
-        .service(resource("/api/pools/default", "GET, PUT").route(get().to(pools::get)).route(put().to(pools::put)))
         .service(
-            resource("/api/reconciliations", "GET, POST")
+            resource("/api/pools/default", "GET, HEAD, PUT").route(get().to(pools::get)).route(put().to(pools::put)),
+        )
+        .service(
+            resource("/api/reconciliations", "GET, HEAD, POST")
                 .route(get().to(reconciliations::list))
                 .route(post().to(reconciliations::post)),
         )
         .service(resource("/api/webhooks/elevenlabs", "POST").route(post().to(webhooks::elevenlabs)))
         .service(resource("/api/webhooks/elevenlabs/initiation", "POST").route(post().to(webhooks::initiation)))
-        .service(resource("/api/concurrent-metrics", "GET").route(get().to(concurrency::summary)))
-        .service(resource("/api/concurrent-metrics/status", "GET").route(get().to(concurrency::status)))
-        .service(resource("/api/concurrent-metrics/events", "GET").route(get().to(concurrency::events)))
-        .service(resource("/api/concurrent-metrics/prometheus", "GET").route(get().to(metrics::get)))
-        .service(resource("/api/events/stream", "GET").route(get().to(events::stream)))
-        .service(resource("/metrics", "GET").route(get().to(metrics::get)))
-        .service(resource("/debug/actors", "GET").route(get().to(debug::all)))
-        .service(resource("/debug/actors/capacity", "GET").route(get().to(debug::capacity)))
-        .service(resource("/debug/actors/journal", "GET").route(get().to(debug::journal)))
-        .service(resource("/debug/actors/supervisor", "GET").route(get().to(debug::supervisor)))
-        .service(resource("/debug/actors/sessions/{callId}", "GET").route(get().to(debug::session)))
-        .service(resource("/health/live", "GET").route(get().to(health::live)))
-        .service(resource("/health/ready", "GET").route(get().to(health::ready)))
+        .service(resource("/api/concurrent-metrics", "GET, HEAD").route(get().to(concurrency::summary)))
+        .service(resource("/api/concurrent-metrics/status", "GET, HEAD").route(get().to(concurrency::status)))
+        .service(resource("/api/concurrent-metrics/events", "GET, HEAD").route(get().to(concurrency::events)))
+        .service(resource("/api/concurrent-metrics/prometheus", "GET, HEAD").route(get().to(metrics::get)))
+        .service(resource("/api/events/stream", "GET").route(web::get().to(events::stream)))
+        .service(resource("/metrics", "GET, HEAD").route(get().to(metrics::get)))
+        .service(resource("/debug/actors", "GET, HEAD").route(get().to(debug::all)))
+        .service(resource("/debug/actors/capacity", "GET, HEAD").route(get().to(debug::capacity)))
+        .service(resource("/debug/actors/journal", "GET, HEAD").route(get().to(debug::journal)))
+        .service(resource("/debug/actors/supervisor", "GET, HEAD").route(get().to(debug::supervisor)))
+        .service(resource("/debug/actors/sessions/{callId}", "GET, HEAD").route(get().to(debug::session)))
+        .service(resource("/health/live", "GET, HEAD").route(get().to(health::live)))
+        .service(resource("/health/ready", "GET, HEAD").route(get().to(health::ready)))
         .default_service(web::to(|request: HttpRequest| async move {
             Err::<web::Bytes, _>(Problem::not_found("resource at this path", &request))
         }));

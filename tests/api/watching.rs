@@ -1,5 +1,6 @@
 //! What can be watched: metrics, counts, events, actors, health.
 
+use actix_web::http::Method;
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
@@ -185,5 +186,14 @@ async fn an_answer_names_its_request_by_the_callers_word_if_that_is_a_plain_one(
     assert_eq!(of("abc-1").await, "abc-1");
     for strange in ["a b", "", &"x".repeat(500), "<script>"] {
         assert_ne!(of(strange).await, strange);
+    }
+}
+
+#[actix::test]
+async fn head_asks_for_what_get_gives_without_the_body() {
+    let gate = Gate::start().await;
+    for path in ["/health/ready", "/metrics", "/api/calls", "/debug/actors"] {
+        let answer = gate.ask(Ask::new(Method::HEAD, path)).await;
+        assert_eq!((answer.code(), answer.text().as_str()), (200, ""), "{path}");
     }
 }
