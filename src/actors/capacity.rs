@@ -106,6 +106,7 @@ impl CapacityActor {
         let rest = self.queue.split_off(self.queue.len().min(BATCH));
         let batch = std::mem::replace(&mut self.queue, rest);
         let readers = std::mem::take(&mut self.readers);
+        let epoch = self.epoch;
         let sent = async move {
             let instructions: Vec<_> = batch.iter().map(|(instruction, _)| instruction.clone()).collect();
             let answers = ledger.apply(&instructions).await;
@@ -118,9 +119,12 @@ impl CapacityActor {
             }
             (ledger, batch, answers)
         };
-        ctx.spawn(sent.into_actor(self).map(|(ledger, batch, answers), act, ctx| {
-            act.ledger = Some(ledger);
-            act.answer(batch, answers, ctx);
+        ctx.spawn(sent.into_actor(self).map(move |(ledger, batch, answers), act, ctx| {
+            // A ledger that was rebuilt meanwhile knows better; whoever waits learns that there is no answer.
+            if act.epoch == epoch {
+                act.ledger = Some(ledger);
+                act.answer(batch, answers, ctx);
+            }
         }));
     }
 

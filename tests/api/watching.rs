@@ -1,8 +1,8 @@
 //! What can be watched: metrics, counts, events, actors, health.
 
-use actix_web::http::Method;
 use std::collections::BTreeSet;
 
+use actix_web::http::Method;
 use serde_json::{Value, json};
 
 use crate::support::feed::Feed;
