@@ -60,3 +60,83 @@ pub struct GiveBack {
     /// Under which epoch it was given; under a later one the ledger has forgotten it anyway.
     pub epoch: Epoch,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use actix::{Actor, Addr};
+
+    use super::*;
+    use crate::actors::capacity::{
+        Acquire, AcquireError, Acquired, Capacity, CapacityActor, Release, Snapshot, Surveyed,
+    };
+    use crate::domain::admission::Request;
+    use crate::domain::ids::PoolId;
+    use crate::domain::pool::Pool;
+    use crate::ledger::MemoryLedger;
+    use crate::sources;
+    use crate::store::Store;
+
+    async fn capacity(folder: &tempfile::TempDir) -> Addr<CapacityActor> {
+        let store =
+            Store::open(&format!("sqlite://{}?mode=rwc", folder.path().join("gate.db").display())).await.unwrap();
+        store.migrate().await.unwrap();
+        let pool = Pool { id: PoolId::default_pool(), cap: 2, paused: false, reserves: BTreeMap::new() };
+        store.seed_pool(&pool).await.unwrap();
+        let make_ledger = Arc::new(|| Box::new(MemoryLedger::new()) as _);
+        CapacityActor::new(store, PoolId::default_pool(), make_ledger, Arc::default()).start()
+    }
+
+    fn ask(call_id: CallId) -> Acquire {
+        let business_id = "42".parse().unwrap();
+        Acquire(Request { call_id, business_id, plan: "PRO".parse().unwrap(), business_limit: 9 })
+    }
+
+    async fn lease(capacity: &Addr<CapacityActor>) -> Lease {
+        match capacity.send(ask(sources::new_call_id())).await.unwrap() {
+            Ok(Acquired::Granted(lease)) => lease,
+            other => panic!("there is room, but: {other:?}"),
+        }
+    }
+
+    async fn held(capacity: &Addr<CapacityActor>) -> u32 {
+        let Capacity { occupied, .. } = capacity.send(Snapshot).await.unwrap().unwrap();
+        occupied.total.held
+    }
+
+    #[actix::test]
+    async fn i3_a_lease_that_is_dropped_gives_its_slot_back_and_one_that_was_handed_in_does_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let capacity = capacity(&folder).await;
+        capacity.do_send(Surveyed);
+        let (dropped, submitted) = (lease(&capacity).await, lease(&capacity).await);
+        let call_id = submitted.call_id();
+        assert_eq!(held(&capacity).await, 2);
+        drop(dropped);
+        submitted.submit();
+        assert_eq!(held(&capacity).await, 1, "the log answers for the other");
+        capacity.do_send(Release(call_id));
+        assert_eq!(held(&capacity).await, 0);
+    }
+
+    #[actix::test]
+    async fn i3_a_lease_of_an_older_epoch_frees_nothing_in_a_later_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let capacity = capacity(&folder).await;
+        capacity.do_send(Surveyed);
+        let lease = lease(&capacity).await;
+        let older = GiveBack { call_id: lease.call_id(), epoch: Epoch(lease.epoch().0 - 1) };
+        capacity.send(older).await.unwrap();
+        assert_eq!(held(&capacity).await, 1);
+    }
+
+    #[actix::test]
+    async fn i7_nothing_is_granted_before_the_provider_was_asked() {
+        let folder = tempfile::tempdir().unwrap();
+        let capacity = capacity(&folder).await;
+        let refused = capacity.send(ask(sources::new_call_id())).await.unwrap();
+        assert!(matches!(refused, Err(AcquireError::Recovering)));
+    }
+}
