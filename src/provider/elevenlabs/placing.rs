@@ -214,3 +214,41 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let date = DateTime::parse_from_rfc2822(value).ok()?;
     (date.to_utc() - sources::now()).to_std().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    fn body(permit: &DialPermit) -> PermittedBody {
+        PermittedBody {
+            bytes: Some(Bytes::from_static(b"{}")),
+            length: 2,
+            permit: permit.clone(),
+            written: Rc::default(),
+        }
+    }
+
+    fn first(body: &mut PermittedBody) -> Poll<Option<Result<Bytes, NotDialled>>> {
+        Pin::new(body).poll_next(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[test]
+    fn i1_the_body_keeps_its_bytes_when_the_permit_is_taken_back_at_the_last_moment() {
+        let permit = DialPermit::new(Instant::now(), Duration::from_secs(5));
+        let mut kept = body(&permit);
+        permit.cancel();
+        assert!(matches!(first(&mut kept), Poll::Ready(Some(Err(NotDialled::Cancelled)))));
+        assert!(!kept.written.get());
+        assert!(matches!(first(&mut kept), Poll::Ready(None)));
+    }
+
+    #[test]
+    fn a_body_with_a_permit_gives_its_bytes_once_and_says_so() {
+        let mut given = body(&DialPermit::new(Instant::now(), Duration::from_secs(5)));
+        assert!(matches!(first(&mut given), Poll::Ready(Some(Ok(_)))));
+        assert!(given.written.get());
+        assert!(matches!(first(&mut given), Poll::Ready(None)));
+    }
+}
