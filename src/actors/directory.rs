@@ -75,11 +75,6 @@ impl Directory {
         (self.lock().len(), self.shared.activated.load(Ordering::Relaxed))
     }
 
-    /// Every call with an active session.
-    pub fn active(&self) -> Vec<CallId> {
-        self.lock().keys().copied().collect()
-    }
-
     /// Asks the session of a call, which is activated by replay where it is not active.
     pub async fn ask<M>(&self, call_id: CallId, message: M) -> Result<M::Result, SessionError>
     where

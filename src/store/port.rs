@@ -33,6 +33,13 @@ pub struct Trace {
     pub causation_id: Option<String>,
 }
 
+impl Trace {
+    /// What the gate does by itself.
+    pub fn caused_by(what: &str) -> Self {
+        Self { correlation_id: None, causation_id: Some(what.to_owned()) }
+    }
+}
+
 /// New events of one call, and everything that is true only together with them.
 #[derive(Clone, Debug)]
 pub struct Append {

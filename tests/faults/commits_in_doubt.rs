@@ -161,3 +161,16 @@ async fn i4_a_key_whose_admission_was_in_doubt_may_be_used_again() {
     assert_eq!(inside.ask(asked()).await.header("Idempotent-Replayed"), Some("true"));
     assert_eq!(inside.provider.dialled().await, 1);
 }
+
+#[actix::test]
+async fn a_refusal_for_want_of_a_slot_starts_no_session_and_waits_for_no_commit() {
+    let (inside, fault, _) = faulty().await;
+    for _ in 0..3 {
+        inside.post("/api/calls", &a_call("b1")).await.expect(201);
+    }
+    let activated = inside.get("/debug/actors").await["sessions"]["activated"].clone();
+    *fault.lock().unwrap() = Fault::Away;
+    inside.post("/api/calls", &a_call("b1")).await.problem(503, "BUSINESS_LIMIT");
+    assert_eq!(inside.get("/debug/actors").await["sessions"]["activated"], activated);
+    *fault.lock().unwrap() = Fault::None;
+}

@@ -198,7 +198,7 @@ impl Intake {
                 .filter(|parked| parked.notice.news == News::Started)
                 .map(|parked| parked.id)
                 .collect(),
-            trace: Trace { correlation_id: None, causation_id: Some("sweep".to_owned()) },
+            trace: Trace::caused_by("sweep"),
             found: Found::BySweep,
         };
         match self.welcome(newcomer).await? {
@@ -223,7 +223,7 @@ impl Intake {
             Some(name) => Some(self.one_at_a_time.lock(name.clone()).await),
             None => None,
         };
-        let trace = Trace { correlation_id: None, causation_id: Some("parked_webhook".to_owned()) };
+        let trace = Trace::caused_by("parked_webhook");
         if let Some(call_id) = self.known(&notice).await? {
             self.tell(call_id, &notice, None, vec![id], trace).await?;
             return Ok(());

@@ -134,7 +134,7 @@ impl Handler<Resolve> for CallSessionActor {
 impl CallLog {
     /// Nobody dialled for an admission in doubt: it is closed before it was, or failed as not dialled.
     async fn close_doubt(&mut self, services: &super::Services) -> Result<(), SessionError> {
-        let trace = Trace { correlation_id: None, causation_id: Some("commit_in_doubt".to_owned()) };
+        let trace = Trace::caused_by("commit_in_doubt");
         if matches!(self.call(), Call::Absent) {
             match self.record(services, Entry::of(Command::Abandon, trace.clone())).await {
                 // The stream is this call's, whatever it says now.

@@ -90,7 +90,7 @@ impl Handler<Attempted> for CallSessionActor {
     type Result = AtomicResponse<Self, ()>;
 
     fn handle(&mut self, Attempted(command): Attempted, _: &mut Context<Self>) -> Self::Result {
-        let trace = Trace { correlation_id: None, causation_id: Some("hang_up".to_owned()) };
+        let trace = Trace::caused_by("hang_up");
         let confirmed = command == Command::ConfirmTermination;
         let recorded = self.record(Entry::of(command, trace));
         AtomicResponse::new(Box::pin(recorded.map(move |recorded, act, ctx| match recorded {

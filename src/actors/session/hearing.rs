@@ -29,7 +29,7 @@ impl Hear {
             notice: parked.notice,
             delivery: None,
             settles: vec![parked.id],
-            trace: Trace { correlation_id: None, causation_id: Some("parked_webhook".to_owned()) },
+            trace: Trace::caused_by("parked_webhook"),
         }
     }
 }

@@ -161,7 +161,7 @@ impl CallSessionActor {
         ctx.notify_later(
             Apply {
                 command: Command::RequestTermination { reason: TerminationReason::MaxDuration },
-                trace: Trace { correlation_id: None, causation_id: Some("max_duration".to_owned()) },
+                trace: Trace::caused_by("max_duration"),
             },
             left.to_std().unwrap_or_default(),
         );

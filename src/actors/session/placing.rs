@@ -73,7 +73,7 @@ impl Handler<Dialled> for CallSessionActor {
     type Result = AtomicResponse<Self, ()>;
 
     fn handle(&mut self, Dialled(outcome): Dialled, _: &mut Context<Self>) -> Self::Result {
-        let trace = Trace { correlation_id: None, causation_id: Some("placement".to_owned()) };
+        let trace = Trace::caused_by("placement");
         let recorded = self.record(Entry::of(command_of(&outcome), trace));
         AtomicResponse::new(Box::pin(recorded.map(move |recorded, act, ctx| {
             let answer = match &recorded {

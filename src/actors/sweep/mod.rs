@@ -207,7 +207,7 @@ impl Sweep {
     }
 
     async fn apply(&self, call_id: CallId, command: Command) -> Result<bool, SessionError> {
-        let trace = Trace { correlation_id: None, causation_id: Some("sweep".to_owned()) };
+        let trace = Trace::caused_by("sweep");
         Ok(self.intake.directory.ask(call_id, Apply { command, trace }).await??.changed)
     }
 

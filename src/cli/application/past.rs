@@ -26,7 +26,7 @@ pub(super) async fn adopt_the_past(gate: &Gate, provider_is_new: bool) -> Result
             gate.directory().wake(session.call_id);
             continue;
         };
-        let trace = Trace { correlation_id: None, causation_id: Some("start".to_owned()) };
+        let trace = Trace::caused_by("start");
         let applied = gate.directory().ask(session.call_id, Apply { command, trace }).await;
         if let Err(error) = applied.unwrap_or_else(Err) {
             return Err(StartError::Failed(format!("call {}: {error}", session.call_id)));
