@@ -4,7 +4,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use rand::RngExt;
 use uuid::Uuid;
 
-use crate::domain::ids::CallId;
+use crate::domain::ids::{CallId, LeaseId};
 
 /// The time, to the millisecond: what is stored, compared and shown is the same.
 #[expect(clippy::disallowed_methods, reason = "this is the clock")]
@@ -21,6 +21,12 @@ pub fn new_uuid() -> Uuid {
 /// The id of a new call.
 pub fn new_call_id() -> CallId {
     CallId::new(new_uuid())
+}
+
+/// Tells one attempt at a slot from all others.
+#[expect(clippy::disallowed_methods, reason = "this is the source of chance")]
+pub fn new_lease_id() -> LeaseId {
+    LeaseId(rand::rng().random())
 }
 
 /// Evenly from `0.0` up to, but not including, `1.0`.

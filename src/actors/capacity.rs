@@ -16,7 +16,8 @@ use crate::domain::admission::{Holder, Rejection, Request, Verdict};
 use crate::domain::ids::{CallId, PoolId};
 use crate::domain::pool::Pool;
 use crate::ledger::{Answer, Instruction, LedgerError, LedgerMode, Occupied, SlotLedger, Standing};
-use crate::store::{Epoch, Store, StoreError};
+use crate::sources;
+use crate::store::{Epoch, Sequence, Store, StoreError};
 
 /// Instructions in one batch at most.
 const BATCH: usize = 512;
@@ -37,7 +38,30 @@ pub struct CapacityActor {
     epoch: Option<Epoch>,
     surveyed: bool,
     queue: Vec<Queued>,
-    readers: Vec<oneshot::Sender<Occupied>>,
+    readers: Vec<Reader>,
+}
+
+/// Who wants to know what is in the ledger.
+enum Reader {
+    Occupied(oneshot::Sender<Occupied>),
+    Holders(oneshot::Sender<Vec<Holder>>),
+}
+
+impl Reader {
+    async fn read(self, ledger: &mut dyn SlotLedger) {
+        match self {
+            Self::Occupied(reader) => {
+                if let Ok(occupied) = ledger.occupied().await {
+                    let _ = reader.send(occupied);
+                }
+            }
+            Self::Holders(reader) => {
+                if let Ok(holders) = ledger.holders().await {
+                    let _ = reader.send(holders);
+                }
+            }
+        }
+    }
 }
 
 /// An instruction, and who waits for its answer.
@@ -65,10 +89,10 @@ impl CapacityActor {
             // The epoch first: what an older one still admits after this cannot commit, so the rows are all there is.
             let state = store.begin_epoch(&pool).await?;
             let terms = store.pool(&pool).await?.ok_or_else(|| StoreError(format!("there is no pool {pool}")))?;
-            let holders: Vec<Holder> =
-                store.live_sessions().await?.iter().filter_map(crate::store::Session::holder).collect();
+            let live = store.live_sessions().await?;
+            let holders: Vec<_> = live.iter().filter_map(|row| Some((row.holder()?, row.sequence))).collect();
             let slots = holders.len();
-            ledger.load(terms, holders).await.map_err(|error| StoreError(error.to_string()))?;
+            ledger.load(state.epoch, terms, holders).await.map_err(|error| StoreError(error.to_string()))?;
             Ok::<_, StoreError>((ledger, state, slots))
         };
         ctx.wait(rebuilt.into_actor(self).map(|rebuilt, act, ctx| match rebuilt {
@@ -109,13 +133,9 @@ impl CapacityActor {
         let epoch = self.epoch;
         let sent = async move {
             let instructions: Vec<_> = batch.iter().map(|(instruction, _)| instruction.clone()).collect();
-            let answers = ledger.apply(&instructions).await;
-            if !readers.is_empty()
-                && let Ok(occupied) = ledger.occupied().await
-            {
-                for reader in readers {
-                    let _ = reader.send(occupied.clone());
-                }
+            let answers = ledger.apply(epoch.unwrap_or(Epoch(0)), &instructions).await;
+            for reader in readers {
+                reader.read(ledger.as_mut()).await;
             }
             (ledger, batch, answers)
         };
@@ -145,7 +165,7 @@ impl CapacityActor {
                 for (instruction, reply) in batch {
                     let undone = match &instruction {
                         // It may have been granted all the same; nobody will use that grant.
-                        Instruction::Acquire(request) => Instruction::Release(request.call_id),
+                        Instruction::Acquire(request, lease) => Instruction::GiveBack(request.call_id, *lease),
                         _ => instruction,
                     };
                     again.push((undone, None));
@@ -217,12 +237,13 @@ impl Handler<Acquire> for CapacityActor {
             return Box::pin(std::future::ready(Err(AcquireError::Recovering)));
         };
         let call_id = request.call_id;
-        let answer = self.enqueue(Instruction::Acquire(request), ctx);
+        let lease = sources::new_lease_id();
+        let answer = self.enqueue(Instruction::Acquire(request, lease), ctx);
         let capacity = ctx.address().recipient();
         Box::pin(async move {
             match answer.await {
                 Ok(Ok(Answer::Acquired(Verdict::Granted, standing))) => {
-                    Ok(Acquired::Granted(Lease::new(call_id, epoch, standing, capacity)))
+                    Ok(Acquired::Granted(Lease::new(call_id, lease, epoch, standing, capacity)))
                 }
                 Ok(Ok(Answer::Acquired(Verdict::Held, _))) => Ok(Acquired::Held),
                 Ok(Ok(Answer::Acquired(Verdict::Rejected(why), standing))) => {
@@ -238,39 +259,49 @@ impl Handler<Acquire> for CapacityActor {
 impl Handler<GiveBack> for CapacityActor {
     type Result = ();
 
-    fn handle(&mut self, GiveBack { call_id, epoch }: GiveBack, ctx: &mut Context<Self>) {
-        if self.epoch == Some(epoch) {
-            self.queue.push((Instruction::Release(call_id), None));
-            self.flush(ctx);
-        }
+    fn handle(&mut self, GiveBack { call_id, lease }: GiveBack, ctx: &mut Context<Self>) {
+        self.queue.push((Instruction::GiveBack(call_id, lease), None));
+        self.flush(ctx);
     }
 }
 
 /// A committed state of the call holds nothing: its slot is free.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct Release(pub CallId);
+pub struct Release {
+    /// The call.
+    pub call_id: CallId,
+    /// The sequence of the event that says so.
+    pub as_of: Sequence,
+}
 
 impl Handler<Release> for CapacityActor {
     type Result = ();
 
-    fn handle(&mut self, Release(call_id): Release, ctx: &mut Context<Self>) {
-        self.queue.push((Instruction::Release(call_id), None));
+    fn handle(&mut self, Release { call_id, as_of }: Release, ctx: &mut Context<Self>) {
+        self.queue.push((Instruction::Release { call_id, as_of }, None));
         self.flush(ctx);
     }
 }
 
 /// A live call counts, whatever the rule says: overflow, or a slot that the ledger lost.
+///
+/// Answers whether the ledger had it otherwise, or not at all.
 #[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub struct Put(pub Holder);
+#[rtype(result = "bool")]
+pub struct Put {
+    /// Who holds what.
+    pub holder: Holder,
+    /// The sequence of the event that says so.
+    pub as_of: Sequence,
+}
 
 impl Handler<Put> for CapacityActor {
-    type Result = ();
+    type Result = ResponseFuture<bool>;
 
-    fn handle(&mut self, Put(holder): Put, ctx: &mut Context<Self>) {
-        self.queue.push((Instruction::Put(holder), None));
-        self.flush(ctx);
+    fn handle(&mut self, Put { holder, as_of }: Put, ctx: &mut Context<Self>) -> Self::Result {
+        let answer = self.enqueue(Instruction::Put { holder, as_of }, ctx);
+        Box::pin(async move { matches!(answer.await, Ok(Ok(Answer::Put(true)))) })
     }
 }
 
@@ -333,7 +364,7 @@ pub struct Capacity {
     pub mode: LedgerMode,
     /// The ledger's epoch.
     pub epoch: Epoch,
-    /// Every count and holder.
+    /// Every count.
     pub occupied: Occupied,
 }
 
@@ -344,9 +375,25 @@ impl Handler<Snapshot> for CapacityActor {
         let Some(epoch) = self.epoch else { return Box::pin(std::future::ready(None)) };
         let mode = self.mode();
         let (reader, occupied) = oneshot::channel();
-        self.readers.push(reader);
+        self.readers.push(Reader::Occupied(reader));
         self.flush(ctx);
         Box::pin(async move { Some(Capacity { mode, epoch, occupied: occupied.await.ok()? }) })
+    }
+}
+
+/// Everybody who holds something, by the ledger.
+#[derive(Debug, Message)]
+#[rtype(result = "Option<Vec<Holder>>")]
+pub struct Holders;
+
+impl Handler<Holders> for CapacityActor {
+    type Result = ResponseFuture<Option<Vec<Holder>>>;
+
+    fn handle(&mut self, _: Holders, ctx: &mut Context<Self>) -> Self::Result {
+        let (reader, holders) = oneshot::channel();
+        self.readers.push(Reader::Holders(reader));
+        self.flush(ctx);
+        Box::pin(async move { holders.await.ok() })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use actix::{Message, Recipient};
 
-use crate::domain::ids::CallId;
+use crate::domain::ids::{CallId, LeaseId};
 use crate::ledger::Standing;
 use crate::store::Epoch;
 
@@ -12,14 +12,23 @@ use crate::store::Epoch;
 #[derive(Debug)]
 pub struct Lease {
     call_id: CallId,
+    id: LeaseId,
     epoch: Epoch,
     standing: Standing,
-    capacity: Option<Recipient<GiveBack>>,
+    capacity: Recipient<GiveBack>,
+    /// Whether the log answers for the slot.
+    submitted: bool,
 }
 
 impl Lease {
-    pub(super) fn new(call_id: CallId, epoch: Epoch, standing: Standing, capacity: Recipient<GiveBack>) -> Self {
-        Self { call_id, epoch, standing, capacity: Some(capacity) }
+    pub(super) fn new(
+        call_id: CallId,
+        id: LeaseId,
+        epoch: Epoch,
+        standing: Standing,
+        capacity: Recipient<GiveBack>,
+    ) -> Self {
+        Self { call_id, id, epoch, standing, capacity, submitted: false }
     }
 
     /// The call that has the slot.
@@ -38,15 +47,20 @@ impl Lease {
     }
 
     /// Hands the slot over to the log. Whoever calls this answers for what becomes of the admission.
-    pub fn submit(mut self) {
-        self.capacity = None;
+    pub fn submit(&mut self) {
+        self.submitted = true;
+    }
+
+    /// Takes the slot back from the log: the admission was certainly not stored.
+    pub fn take_back(&mut self) {
+        self.submitted = false;
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if let Some(capacity) = self.capacity.take() {
-            capacity.do_send(GiveBack { call_id: self.call_id, epoch: self.epoch });
+        if !self.submitted {
+            self.capacity.do_send(GiveBack { call_id: self.call_id, lease: self.id });
         }
     }
 }
@@ -57,8 +71,8 @@ impl Drop for Lease {
 pub struct GiveBack {
     /// The call that had it.
     pub call_id: CallId,
-    /// Under which epoch it was given; under a later one the ledger has forgotten it anyway.
-    pub epoch: Epoch,
+    /// By which lease: what the call has otherwise by now stays.
+    pub lease: LeaseId,
 }
 
 #[cfg(test)]
@@ -77,7 +91,7 @@ mod tests {
     use crate::domain::pool::Pool;
     use crate::ledger::MemoryLedger;
     use crate::sources;
-    use crate::store::Store;
+    use crate::store::{Sequence, Store};
 
     async fn capacity(folder: &tempfile::TempDir) -> Addr<CapacityActor> {
         let store =
@@ -111,24 +125,25 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let capacity = capacity(&folder).await;
         capacity.do_send(Surveyed);
-        let (dropped, submitted) = (lease(&capacity).await, lease(&capacity).await);
+        let (dropped, mut submitted) = (lease(&capacity).await, lease(&capacity).await);
         let call_id = submitted.call_id();
         assert_eq!(held(&capacity).await, 2);
         drop(dropped);
         submitted.submit();
+        drop(submitted);
         assert_eq!(held(&capacity).await, 1, "the log answers for the other");
-        capacity.do_send(Release(call_id));
+        capacity.do_send(Release { call_id, as_of: Sequence(2) });
         assert_eq!(held(&capacity).await, 0);
     }
 
     #[actix::test]
-    async fn i3_a_lease_of_an_older_epoch_frees_nothing_in_a_later_one() {
+    async fn i1_a_lease_that_comes_back_frees_nothing_that_the_call_has_otherwise() {
         let folder = tempfile::tempdir().unwrap();
         let capacity = capacity(&folder).await;
         capacity.do_send(Surveyed);
         let lease = lease(&capacity).await;
-        let older = GiveBack { call_id: lease.call_id(), epoch: Epoch(lease.epoch().0 - 1) };
-        capacity.send(older).await.unwrap();
+        let other = GiveBack { call_id: lease.call_id(), lease: sources::new_lease_id() };
+        capacity.send(other).await.unwrap();
         assert_eq!(held(&capacity).await, 1);
     }
 

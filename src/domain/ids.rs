@@ -52,6 +52,10 @@ impl FromStr for CallId {
     }
 }
 
+/// One attempt to admit a call: two attempts for the same call are told apart by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LeaseId(pub u64);
+
 /// Text that cannot be the name it should be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a {what} is 1 to {longest} printable characters without spaces at its ends")]

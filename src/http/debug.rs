@@ -42,11 +42,10 @@ fn line(state: &AppState, name: &str) -> Value {
 
 /// `GET /debug/actors/capacity`
 pub(super) async fn capacity(_: CanRead, state: web::Data<AppState>) -> HttpResponse {
-    let capacity = state.gate.snapshot().await;
+    let (capacity, holders) = (state.gate.snapshot().await, state.gate.holders().await.unwrap_or_default());
     let ledger = capacity.map(|capacity| {
         let occupied = capacity.occupied;
-        let holders: Vec<_> = occupied
-            .holders
+        let holders: Vec<_> = holders
             .iter()
             .map(|holder| {
                 json!({

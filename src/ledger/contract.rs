@@ -11,6 +11,7 @@ use crate::domain::admission::{Holder, Rejection, Request, Verdict};
 use crate::domain::call::Slot;
 use crate::domain::ids::{CallId, PoolId};
 use crate::domain::pool::Pool;
+use crate::store::{Epoch, Sequence};
 
 type Ledger = Box<dyn SlotLedger>;
 
@@ -30,12 +31,17 @@ fn call(n: u128) -> CallId {
 }
 
 fn ask(n: u128, business: &str, plan: &str, limit: u32) -> Instruction {
-    Instruction::Acquire(Request {
+    ask_under(LeaseId(0), n, business, plan, limit)
+}
+
+fn ask_under(lease: LeaseId, n: u128, business: &str, plan: &str, limit: u32) -> Instruction {
+    let request = Request {
         call_id: call(n),
         business_id: business.parse().unwrap(),
         plan: plan.parse().unwrap(),
         business_limit: limit,
-    })
+    };
+    Instruction::Acquire(request, lease)
 }
 
 fn verdicts(answers: &[Answer]) -> Vec<Verdict> {
@@ -52,14 +58,24 @@ fn granted(answers: &[Answer]) -> usize {
     verdicts(answers).into_iter().filter(|verdict| *verdict == Verdict::Granted).count()
 }
 
+/// The epoch of every ledger here.
+const EPOCH: Epoch = Epoch(7);
+/// The one after it.
+const EPOCH_AFTER: Epoch = Epoch(8);
+
 async fn loaded(mut ledger: Ledger, cap: u32) -> Ledger {
-    ledger.load(pool(cap), Vec::new()).await.unwrap();
+    ledger.load(EPOCH, pool(cap), Vec::new()).await.unwrap();
     ledger
 }
 
+fn release(n: u128) -> Instruction {
+    Instruction::Release { call_id: call(n), as_of: Sequence(9) }
+}
+
 /// The counts and the holders say the same, of the whole, of each plan and of each business.
-fn assert_sums(occupied: &Occupied) {
-    let held = |slot| u32::try_from(occupied.holders.iter().filter(|holder| holder.slot == slot).count()).unwrap();
+async fn assert_sums(ledger: &mut Ledger) {
+    let (occupied, holders) = (ledger.occupied().await.unwrap(), ledger.holders().await.unwrap());
+    let held = |slot| u32::try_from(holders.iter().filter(|holder| holder.slot == slot).count()).unwrap();
     assert_eq!(occupied.total, Counts { held: held(Slot::Held), overflow: held(Slot::Overflow) });
     for counts in [occupied.plans.values().collect::<Vec<_>>(), occupied.businesses.values().collect()] {
         assert_eq!(counts.iter().map(|counts| counts.held).sum::<u32>(), occupied.total.held);
@@ -71,7 +87,8 @@ fn assert_sums(occupied: &Occupied) {
 #[case::memory(memory())]
 #[actix::test]
 async fn a_ledger_grants_nothing_before_it_is_loaded(#[case] mut ledger: Ledger) {
-    assert_eq!(granted(&ledger.apply(&[ask(1, "a", "PRO", 9)]).await.unwrap()), 0);
+    let refused = ledger.apply(EPOCH, &[ask(1, "a", "PRO", 9)]).await.unwrap_err();
+    assert_eq!(refused, LedgerError::NotReady { holds: None });
 }
 
 #[rstest]
@@ -82,10 +99,10 @@ async fn i1_200_acquires_of_distinct_ids_at_cap_5_give_5(#[case] ledger: Ledger)
     let batch: Vec<_> = (0..200).map(|n| ask(n, &format!("b{}", n % 20), "PRO", 200)).collect();
     let mut answers = Vec::new();
     for some in batch.chunks(7) {
-        answers.extend(ledger.apply(some).await.unwrap());
+        answers.extend(ledger.apply(EPOCH, some).await.unwrap());
     }
     assert_eq!(granted(&answers), 5);
-    assert_sums(&ledger.occupied().await.unwrap());
+    assert_sums(&mut ledger).await;
 }
 
 #[rstest]
@@ -93,11 +110,12 @@ async fn i1_200_acquires_of_distinct_ids_at_cap_5_give_5(#[case] ledger: Ledger)
 #[actix::test]
 async fn i4_200_acquires_of_one_id_are_one_and_one_release_gives_it_back(#[case] ledger: Ledger) {
     let mut ledger = loaded(ledger, 5).await;
-    let answers = ledger.apply(&vec![ask(1, "a", "PRO", 200); 200]).await.unwrap();
+    let asks: Vec<_> = (0..200).map(|lease| ask_under(LeaseId(lease), 1, "a", "PRO", 200)).collect();
+    let answers = ledger.apply(EPOCH, &asks).await.unwrap();
     assert_eq!(granted(&answers), 1);
     assert!(verdicts(&answers)[1..].iter().all(|verdict| *verdict == Verdict::Held));
     assert_eq!(ledger.occupied().await.unwrap().total.held, 1);
-    assert_eq!(ledger.apply(&[Instruction::Release(call(1))]).await.unwrap(), [Answer::Released(true)]);
+    assert_eq!(ledger.apply(EPOCH, &[release(1)]).await.unwrap(), [Answer::Released(true)]);
     assert_eq!(ledger.occupied().await.unwrap().total.held, 0);
 }
 
@@ -107,14 +125,14 @@ async fn i4_200_acquires_of_one_id_are_one_and_one_release_gives_it_back(#[case]
 async fn i4_one_of_three_released_50_times_leaves_two(#[case] ledger: Ledger) {
     let mut ledger = loaded(ledger, 5).await;
     let holders: Vec<_> = (0..3).map(|n| ask(n, &format!("b{n}"), "PRO", 3)).collect();
-    ledger.apply(&holders).await.unwrap();
-    let released = ledger.apply(&vec![Instruction::Release(call(0)); 50]).await.unwrap();
+    ledger.apply(EPOCH, &holders).await.unwrap();
+    let released = ledger.apply(EPOCH, &vec![release(0); 50]).await.unwrap();
     assert_eq!(released.iter().filter(|answer| **answer == Answer::Released(true)).count(), 1);
     let occupied = ledger.occupied().await.unwrap();
     assert_eq!(occupied.total.held, 2);
     assert_eq!(occupied.plans[&"PRO".parse().unwrap()].held, 2);
     assert!(!occupied.businesses.contains_key(&"b0".parse().unwrap()));
-    assert_sums(&occupied);
+    assert_sums(&mut ledger).await;
 }
 
 #[rstest]
@@ -123,18 +141,18 @@ async fn i4_one_of_three_released_50_times_leaves_two(#[case] ledger: Ledger) {
 async fn terms_change_while_slots_are_held(#[case] ledger: Ledger) {
     let mut ledger = loaded(ledger, 3).await;
     let three: Vec<_> = (0..3).map(|n| ask(n, "a", "PAYG", 9)).collect();
-    assert_eq!(granted(&ledger.apply(&three).await.unwrap()), 3);
+    assert_eq!(granted(&ledger.apply(EPOCH, &three).await.unwrap()), 3);
 
-    ledger.apply(&[Instruction::Configure(pool(2))]).await.unwrap();
+    ledger.apply(EPOCH, &[Instruction::Configure(pool(2))]).await.unwrap();
     assert_eq!(ledger.occupied().await.unwrap().total.held, 3, "a lower cap cuts no call");
-    let full = ledger.apply(&[ask(10, "b", "PAYG", 9)]).await.unwrap();
+    let full = ledger.apply(EPOCH, &[ask(10, "b", "PAYG", 9)]).await.unwrap();
     assert_eq!(verdicts(&full), [Verdict::Rejected(Rejection::GlobalCapacity)]);
 
     let mut reserved = pool(5);
     reserved.reserves.insert("PRO".parse().unwrap(), 2);
-    ledger.apply(&[Instruction::Configure(reserved)]).await.unwrap();
+    ledger.apply(EPOCH, &[Instruction::Configure(reserved)]).await.unwrap();
     let answers =
-        ledger.apply(&[ask(11, "b", "PAYG", 9), ask(12, "c", "PRO", 9), ask(13, "c", "PRO", 1)]).await.unwrap();
+        ledger.apply(EPOCH, &[ask(11, "b", "PAYG", 9), ask(12, "c", "PRO", 9), ask(13, "c", "PRO", 1)]).await.unwrap();
     assert_eq!(
         verdicts(&answers),
         [Verdict::Rejected(Rejection::PlanReserved), Verdict::Granted, Verdict::Rejected(Rejection::BusinessLimit)]
@@ -142,9 +160,9 @@ async fn terms_change_while_slots_are_held(#[case] ledger: Ledger) {
 
     let mut paused = pool(9);
     paused.paused = true;
-    let answers = ledger.apply(&[Instruction::Configure(paused), ask(14, "d", "PRO", 9)]).await.unwrap();
+    let answers = ledger.apply(EPOCH, &[Instruction::Configure(paused), ask(14, "d", "PRO", 9)]).await.unwrap();
     assert_eq!(verdicts(&answers), [Verdict::Rejected(Rejection::PoolPaused)]);
-    assert_sums(&ledger.occupied().await.unwrap());
+    assert_sums(&mut ledger).await;
 }
 
 #[rstest]
@@ -152,7 +170,8 @@ async fn terms_change_while_slots_are_held(#[case] ledger: Ledger) {
 #[actix::test]
 async fn an_answer_carries_the_counts_after_it(#[case] ledger: Ledger) {
     let mut ledger = loaded(ledger, 5).await;
-    let answers = ledger.apply(&[ask(1, "a", "PRO", 3), ask(2, "a", "PRO", 3), ask(3, "b", "PRO", 3)]).await.unwrap();
+    let answers =
+        ledger.apply(EPOCH, &[ask(1, "a", "PRO", 3), ask(2, "a", "PRO", 3), ask(3, "b", "PRO", 3)]).await.unwrap();
     let Answer::Acquired(_, standing) = answers[1] else { panic!("an acquire is answered as one") };
     assert_eq!(standing, Standing { business: 2, business_limit: 3, global: 2, global_limit: 5 });
 }
@@ -162,14 +181,15 @@ async fn an_answer_carries_the_counts_after_it(#[case] ledger: Ledger) {
 #[actix::test]
 async fn a_load_replaces_everything(#[case] ledger: Ledger) {
     let mut ledger = loaded(ledger, 5).await;
-    ledger.apply(&[ask(1, "a", "PRO", 3)]).await.unwrap();
+    ledger.apply(EPOCH, &[ask(1, "a", "PRO", 3)]).await.unwrap();
     let put =
         |n, slot| Holder { call_id: call(n), business_id: "z".parse().unwrap(), plan: "PRO".parse().unwrap(), slot };
-    ledger.load(pool(2), vec![put(7, Slot::Held), put(8, Slot::Overflow)]).await.unwrap();
+    let holders = vec![(put(7, Slot::Held), Sequence(2)), (put(8, Slot::Overflow), Sequence(2))];
+    ledger.load(EPOCH_AFTER, pool(2), holders).await.unwrap();
     let occupied = ledger.occupied().await.unwrap();
     assert_eq!(occupied.total, Counts { held: 1, overflow: 1 });
-    assert_sums(&occupied);
-    let full = ledger.apply(&[ask(9, "b", "PRO", 9)]).await.unwrap();
+    assert_sums(&mut ledger).await;
+    let full = ledger.apply(EPOCH_AFTER, &[ask(9, "b", "PRO", 9)]).await.unwrap();
     assert_eq!(verdicts(&full), [Verdict::Rejected(Rejection::GlobalCapacity)]);
 }
 
@@ -178,13 +198,16 @@ fn instructions() -> impl Strategy<Value = Instruction> {
     prop_oneof![
         4 => (n.clone(), who.clone(), 1u32..4)
             .prop_map(|(n, who, limit)| ask(n, &format!("b{who}"), &format!("P{}", who % 2), limit)),
-        3 => n.clone().prop_map(|n| Instruction::Release(call(n))),
-        1 => (n, who, any::<bool>()).prop_map(|(n, who, overflow)| Instruction::Put(Holder {
-            call_id: call(n),
-            business_id: format!("b{who}").parse().unwrap(),
-            plan: format!("P{}", who % 2).parse().unwrap(),
-            slot: if overflow { Slot::Overflow } else { Slot::Held },
-        })),
+        3 => n.clone().prop_map(release),
+        1 => (n, who, any::<bool>()).prop_map(|(n, who, overflow)| Instruction::Put {
+            holder: Holder {
+                call_id: call(n),
+                business_id: format!("b{who}").parse().unwrap(),
+                plan: format!("P{}", who % 2).parse().unwrap(),
+                slot: if overflow { Slot::Overflow } else { Slot::Held },
+            },
+            as_of: Sequence(2),
+        }),
         1 => (0u32..8, 0u32..3, any::<bool>()).prop_map(|(cap, reserve, paused)| Instruction::Configure(Pool {
             paused,
             reserves: [("P0".parse().unwrap(), reserve)].into(),
@@ -200,8 +223,8 @@ proptest! {
             actix::System::new().block_on(async {
                 let mut ledger = loaded(make(), 4).await;
                 for batch in &batches {
-                    ledger.apply(batch).await.unwrap();
-                    assert_sums(&ledger.occupied().await.unwrap());
+                    ledger.apply(EPOCH, batch).await.unwrap();
+                    assert_sums(&mut ledger).await;
                 }
             });
         }

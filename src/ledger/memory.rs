@@ -1,18 +1,32 @@
 //! The ledger of a single replica: the admission rule over counts in memory.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 
-use super::port::{Answer, Instruction, LedgerError, Occupied, SlotLedger, Standing};
+use super::port::{Answer, Instruction, LeaseId, LedgerError, LedgerMode, Occupied, SlotLedger, Standing};
 use crate::domain::admission::{Holder, Occupancy, Request, Verdict, admit};
 use crate::domain::call::Slot;
-use crate::domain::ids::PoolId;
+use crate::domain::ids::{CallId, PoolId};
 use crate::domain::pool::Pool;
+use crate::store::{Epoch, Sequence};
 
-/// Slots in memory. Empty and without a cap until it is loaded: it grants nothing by itself.
+/// Slots in memory. Empty and without an epoch until it is loaded: it grants nothing by itself.
 #[derive(Debug)]
 pub struct MemoryLedger {
+    epoch: Option<Epoch>,
     pool: Pool,
     occupancy: Occupancy,
+    claims: HashMap<CallId, Claim>,
+}
+
+/// By what a call has its slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Claim {
+    /// By an admission that is under way.
+    Lease(LeaseId),
+    /// By an event of its log.
+    Log(Sequence),
 }
 
 impl MemoryLedger {
@@ -20,30 +34,46 @@ impl MemoryLedger {
     pub fn new() -> Self {
         let pool =
             Pool { id: PoolId::default_pool(), cap: 0, paused: true, reserves: std::collections::BTreeMap::new() };
-        Self { pool, occupancy: Occupancy::default() }
+        Self { epoch: None, pool, occupancy: Occupancy::default(), claims: HashMap::new() }
     }
 
     fn carry_out(&mut self, instruction: &Instruction) -> Answer {
         match instruction {
-            Instruction::Acquire(request) => self.acquire(request),
-            Instruction::Release(call_id) => Answer::Released(self.occupancy.remove(*call_id)),
-            Instruction::Put(holder) => {
-                self.occupancy.put(holder.clone());
-                Answer::Done
+            Instruction::Acquire(request, lease) => self.acquire(request, *lease),
+            Instruction::GiveBack(call_id, lease) => {
+                let same = self.claims.get(call_id) == Some(&Claim::Lease(*lease));
+                Answer::Released(same && self.remove(*call_id))
+            }
+            Instruction::Release { call_id, as_of } => {
+                let later = self.said_later(*call_id, *as_of);
+                Answer::Released(!later && self.remove(*call_id))
+            }
+            Instruction::Put { holder, as_of } => {
+                if self.said_later(holder.call_id, *as_of) {
+                    return Answer::Put(false);
+                }
+                let changes = self.occupancy.holder(holder.call_id) != Some(holder);
+                self.put(holder.clone(), Claim::Log(*as_of));
+                Answer::Put(changes)
             }
             Instruction::Configure(pool) => {
                 self.pool = pool.clone();
-                Answer::Done
+                Answer::Configured
             }
         }
     }
 
-    fn acquire(&mut self, request: &Request) -> Answer {
-        let verdict = admit(&self.occupancy, &self.pool, request);
-        if verdict == Verdict::Granted {
-            let Request { call_id, business_id, plan, .. } = request.clone();
-            self.occupancy.put(Holder { call_id, business_id, plan, slot: Slot::Held });
-        }
+    fn acquire(&mut self, request: &Request, lease: LeaseId) -> Answer {
+        let verdict = match (admit(&self.occupancy, &self.pool, request), self.claims.get(&request.call_id)) {
+            // The answer was lost, and the request came again.
+            (Verdict::Held, Some(Claim::Lease(same))) if *same == lease => Verdict::Granted,
+            (Verdict::Granted, _) => {
+                let Request { call_id, business_id, plan, .. } = request.clone();
+                self.put(Holder { call_id, business_id, plan, slot: Slot::Held }, Claim::Lease(lease));
+                Verdict::Granted
+            }
+            (verdict, _) => verdict,
+        };
         Answer::Acquired(
             verdict,
             Standing {
@@ -53,6 +83,21 @@ impl MemoryLedger {
                 global_limit: self.pool.cap,
             },
         )
+    }
+
+    /// Whether the log has said something of the call after `as_of`.
+    fn said_later(&self, call_id: CallId, as_of: Sequence) -> bool {
+        matches!(self.claims.get(&call_id), Some(Claim::Log(known)) if *known > as_of)
+    }
+
+    fn put(&mut self, holder: Holder, claim: Claim) {
+        self.claims.insert(holder.call_id, claim);
+        self.occupancy.put(holder);
+    }
+
+    fn remove(&mut self, call_id: CallId) -> bool {
+        self.claims.remove(&call_id);
+        self.occupancy.remove(call_id)
     }
 }
 
@@ -64,13 +109,29 @@ impl Default for MemoryLedger {
 
 #[async_trait]
 impl SlotLedger for MemoryLedger {
-    async fn load(&mut self, pool: Pool, holders: Vec<Holder>) -> Result<(), LedgerError> {
-        self.pool = pool;
-        self.occupancy = holders.into_iter().collect();
+    fn mode(&self) -> LedgerMode {
+        LedgerMode::Memory
+    }
+
+    async fn look(&mut self) -> Result<Option<Epoch>, LedgerError> {
+        Ok(self.epoch)
+    }
+
+    async fn load(&mut self, epoch: Epoch, pool: Pool, holders: Vec<(Holder, Sequence)>) -> Result<(), LedgerError> {
+        if self.epoch >= Some(epoch) {
+            return Err(LedgerError::NotReady { holds: self.epoch });
+        }
+        *self = Self { epoch: Some(epoch), pool, ..Self::new() };
+        for (holder, as_of) in holders {
+            self.put(holder, Claim::Log(as_of));
+        }
         Ok(())
     }
 
-    async fn apply(&mut self, batch: &[Instruction]) -> Result<Vec<Answer>, LedgerError> {
+    async fn apply(&mut self, epoch: Epoch, batch: &[Instruction]) -> Result<Vec<Answer>, LedgerError> {
+        if self.epoch != Some(epoch) {
+            return Err(LedgerError::NotReady { holds: self.epoch });
+        }
         Ok(batch.iter().map(|instruction| self.carry_out(instruction)).collect())
     }
 
@@ -82,7 +143,10 @@ impl SlotLedger for MemoryLedger {
             total: self.occupancy.total(),
             plans: self.occupancy.plans().clone(),
             businesses: self.occupancy.businesses().clone(),
-            holders: self.occupancy.holders().cloned().collect(),
         })
+    }
+
+    async fn holders(&mut self) -> Result<Vec<Holder>, LedgerError> {
+        Ok(self.occupancy.holders().cloned().collect())
     }
 }

@@ -9,4 +9,4 @@ mod memory;
 mod port;
 
 pub use memory::MemoryLedger;
-pub use port::{Answer, Counts, Instruction, LedgerError, LedgerMode, Occupied, SlotLedger, Standing};
+pub use port::{Answer, Counts, Instruction, LeaseId, LedgerError, LedgerMode, Occupied, SlotLedger, Standing};

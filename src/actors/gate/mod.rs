@@ -9,7 +9,7 @@ use std::time::Duration;
 use actix::Addr;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::capacity::{Capacity, CapacityActor, Configure, Snapshot};
+use super::capacity::{Capacity, CapacityActor, Configure, Holders, Snapshot};
 use super::directory::Directory;
 use super::inbound::Intake;
 use super::journal::{Flush, JournalActor, Publish};
@@ -17,6 +17,7 @@ use super::keyed::Keyed;
 use super::roster::Roster;
 use super::session::Apply;
 use super::supervisor::SupervisorActor;
+use crate::domain::admission::Holder;
 use crate::domain::call::{Command, EndReason, Record, References, TerminationReason, Witness};
 use crate::domain::ids::{BusinessId, CallId, PoolId};
 use crate::domain::plan::Plans;
@@ -132,6 +133,12 @@ impl Gate {
     /// Everything the ledger counts; none while it is being rebuilt.
     pub async fn snapshot(&self) -> Option<Capacity> {
         let asked = tokio::time::timeout(SNAPSHOT_TIMEOUT, self.parts.capacity.send(Snapshot)).await;
+        asked.ok()?.ok()?
+    }
+
+    /// Every holder; none while the ledger does not answer.
+    pub async fn holders(&self) -> Option<Vec<Holder>> {
+        let asked = tokio::time::timeout(SNAPSHOT_TIMEOUT, self.parts.capacity.send(Holders)).await;
         asked.ok()?.ok()?
     }
 

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use super::log::{Entry, NotAdmitted};
 use super::placing::PlacementAnswer;
 use super::{CallLog, CallSessionActor, SessionError};
+use crate::actors::capacity::Release;
 use crate::actors::lease::Lease;
 use crate::domain::call::{Call, Command, EndReason, Phase, Record};
 use crate::provider::Placement;
@@ -143,7 +144,7 @@ impl CallLog {
             }
         }
         if matches!(self.call(), Call::Abandoned { .. }) {
-            services.capacity.do_send(crate::actors::capacity::Release(self.call_id()));
+            services.capacity.do_send(Release { call_id: self.call_id(), as_of: self.sequence() });
             return Ok(());
         }
         let never_dialled = self.call().live().is_some_and(|live| live.phase == Phase::Placing);

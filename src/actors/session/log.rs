@@ -98,12 +98,12 @@ impl CallLog {
         &mut self,
         services: &Services,
         entry: Entry,
-        lease: Option<Lease>,
+        mut lease: Option<Lease>,
     ) -> Result<Recorded, NotAdmitted> {
         let context = Context { now: sources::now() };
         let Ok(events) = decide(&self.call, entry.command.clone(), &context) else { return Err(NotAdmitted::Exists) };
-        let (epoch, leased) = (lease.as_ref().map(Lease::epoch), lease.is_some());
-        if let Some(lease) = lease {
+        let epoch = lease.as_ref().map(Lease::epoch);
+        if let Some(lease) = &mut lease {
             lease.submit();
         }
         match self.append(services, &entry, events, epoch).await {
@@ -111,9 +111,8 @@ impl CallLog {
             Err(JournalError::Unknown(reason)) => Err(NotAdmitted::InDoubt(reason)),
             Err(certain) => {
                 // Certainly not stored: there is no admission that could need the slot.
-                let taken = certain == JournalError::Conflict(Conflict::SequenceMoved);
-                if leased && !taken {
-                    services.capacity.do_send(Release(self.call_id));
+                if let Some(lease) = &mut lease {
+                    lease.take_back();
                 }
                 Err(match certain {
                     JournalError::Conflict(Conflict::SequenceMoved) => NotAdmitted::Exists,
@@ -199,15 +198,16 @@ impl CallLog {
     /// The ledger follows the log, never the other way round.
     fn tell_the_ledger(&self, services: &Services, before: Option<Slot>) {
         match (before, self.call.slot()) {
-            (Some(_), None) => services.capacity.do_send(Release(self.call_id)),
+            (Some(_), None) => services.capacity.do_send(Release { call_id: self.call_id, as_of: self.sequence }),
             (before, Some(Slot::Overflow)) if before != Some(Slot::Overflow) => {
                 if let Some(profile) = self.call.profile() {
-                    services.capacity.do_send(Put(Holder {
+                    let holder = Holder {
                         call_id: self.call_id,
                         business_id: profile.business_id.clone(),
                         plan: profile.plan.clone(),
                         slot: Slot::Overflow,
-                    }));
+                    };
+                    services.capacity.do_send(Put { holder, as_of: self.sequence });
                 }
             }
             _ => {}

@@ -12,7 +12,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::capacity::{Snapshot, Surveyed};
+use super::capacity::{Holders, Snapshot, Surveyed};
 use super::inbound::{Intake, IntakeError};
 use super::session::{Apply, SessionError};
 use crate::domain::admission::Holder;
@@ -175,8 +175,8 @@ impl Sweep {
     }
 
     async fn ledger(&self) -> Result<Vec<Holder>, SweepError> {
-        let capacity = self.intake.capacity.send(Snapshot).await.ok().flatten();
-        Ok(capacity.ok_or_else(|| SweepError("the ledger is being rebuilt".to_owned()))?.occupied.holders)
+        let holders = self.intake.capacity.send(Holders).await.ok().flatten();
+        holders.ok_or_else(|| SweepError("the ledger does not answer, or is being rebuilt".to_owned()))
     }
 
     async fn list_live(&self) -> Result<HashSet<String>, ProviderError> {

@@ -10,7 +10,10 @@ use crate::domain::admission::Holder;
 use crate::domain::call::{Command, Refusal};
 use crate::domain::ids::CallId;
 use crate::domain::reconciliation::{Drift, TableView, drift};
-use crate::store::Session;
+use crate::store::{Sequence, Session};
+
+/// An abandoned admission has one event, and never another.
+const ABANDONED: Sequence = Sequence(1);
 
 impl Sweep {
     /// Ledger against table.
@@ -37,18 +40,17 @@ impl Sweep {
             match finding {
                 Drift::Orphan(call_id) => self.free(call_id, report).await?,
                 Drift::NoRow(call_id) => self.close_rowless(call_id, memory, report).await?,
-                Drift::Lost(holder) => self.put_back(holder, report).await?,
+                Drift::Lost(holder) => self.put_back(holder.call_id, report).await?,
             }
         }
         Ok(())
     }
 
-    /// A slot of a call that is over. It may have come alive meanwhile: the row is read again afterwards.
+    /// A slot of a call that is over, by the row as it is now: it may have come alive meanwhile.
     async fn free(&self, call_id: CallId, report: &mut Report) -> Result<(), SweepError> {
-        self.intake.capacity.do_send(Release(call_id));
-        if let Some(holder) = self.store.session(call_id).await?.and_then(|session| session.holder()) {
-            self.intake.capacity.do_send(Put(holder));
-        } else {
+        let Some(session) = self.store.session(call_id).await? else { return Ok(()) };
+        if session.holder().is_none() {
+            self.intake.capacity.do_send(Release { call_id, as_of: session.sequence });
             report.stuck_in_ledger += 1;
             self.note(report, call_id, "slot_orphaned", false);
         }
@@ -63,7 +65,7 @@ impl Sweep {
         }
         match self.apply(call_id, Command::Abandon).await {
             Ok(_) => {
-                self.intake.capacity.do_send(Release(call_id));
+                self.intake.capacity.do_send(Release { call_id, as_of: ABANDONED });
                 report.stuck_in_ledger += 1;
                 self.note(report, call_id, "db_missing", false);
             }
@@ -76,17 +78,18 @@ impl Sweep {
     }
 
     /// A slot that the ledger lost. It may have ended meanwhile: the row is read again, before and after.
-    async fn put_back(&self, holder: Holder, report: &mut Report) -> Result<(), SweepError> {
-        let holds = |session: Option<Session>| session.and_then(|session| session.holder()).is_some();
-        if self.ledger().await?.contains(&holder) || !holds(self.store.session(holder.call_id).await?) {
+    async fn put_back(&self, call_id: CallId, report: &mut Report) -> Result<(), SweepError> {
+        let Some(session) = self.store.session(call_id).await? else { return Ok(()) };
+        let Some(holder) = session.holder() else { return Ok(()) };
+        let put = Put { holder, as_of: session.sequence };
+        if !self.intake.capacity.send(put).await.map_err(|error| SweepError(error.to_string()))? {
             return Ok(());
         }
-        let call_id = holder.call_id;
-        self.intake.capacity.send(Put(holder)).await.map_err(|error| SweepError(error.to_string()))?;
-        if holds(self.store.session(call_id).await?) {
-            self.note(report, call_id, "redis_missing", true);
-        } else {
-            self.intake.capacity.do_send(Release(call_id));
+        match self.store.session(call_id).await? {
+            Some(session) if session.holder().is_none() => {
+                self.intake.capacity.do_send(Release { call_id, as_of: session.sequence });
+            }
+            _ => self.note(report, call_id, "redis_missing", true),
         }
         Ok(())
     }
