@@ -11,10 +11,14 @@ pub struct Model {
     pub pool: String,
     /// Raised by every rebuild; an admission of an older epoch does not commit.
     pub epoch: i64,
-    /// Where the ledger lives: `memory`.
+    /// Where the ledger lives: `memory`, `redis` or `database`.
     pub home: String,
     /// Whether a full look at the provider has succeeded since the database was made.
     pub surveyed: bool,
+    /// When the epoch began, by the database's clock.
+    pub begun_at: DateTimeUtc,
+    /// When some replica last reached Redis, by the database's clock.
+    pub seen_at: DateTimeUtc,
     /// When it last changed.
     pub updated_at: DateTimeUtc,
 }

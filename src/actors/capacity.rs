@@ -17,7 +17,7 @@ use crate::domain::ids::{CallId, PoolId};
 use crate::domain::pool::Pool;
 use crate::ledger::{Answer, Instruction, LedgerError, LedgerMode, Occupied, SlotLedger, Standing};
 use crate::sources;
-use crate::store::{Epoch, Sequence, Store, StoreError};
+use crate::store::{Epoch, Home, NewEpoch, Sequence, Store, StoreError};
 
 /// Instructions in one batch at most.
 const BATCH: usize = 512;
@@ -87,7 +87,7 @@ impl CapacityActor {
         let (store, pool, mut ledger) = (self.store.clone(), self.pool.clone(), (self.make_ledger)());
         let rebuilt = async move {
             // The epoch first: what an older one still admits after this cannot commit, so the rows are all there is.
-            let state = store.begin_epoch(&pool).await?;
+            let state = store.begin_epoch(&pool, NewEpoch::at(Home::Memory)).await?.state();
             let terms = store.pool(&pool).await?.ok_or_else(|| StoreError(format!("there is no pool {pool}")))?;
             let live = store.live_sessions().await?;
             let holders: Vec<_> = live.iter().filter_map(|row| Some((row.holder()?, row.sequence))).collect();

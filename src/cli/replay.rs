@@ -3,7 +3,7 @@
 use super::{ConfigFile, Failure};
 use crate::domain::call::Record;
 use crate::domain::ids::CallId;
-use crate::store::{Session, Store, StoreError, Stream};
+use crate::store::{Session, Sharing, Store, StoreError, Stream};
 
 /// Streams that are read at once.
 const PAGE: u64 = 200;
@@ -27,8 +27,11 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let only = arguments.call.as_deref().map(str::parse::<CallId>).transpose();
     let only = only.map_err(|error| Failure::Usage(format!("--call: {error}")))?;
     // Rebuilding writes; nobody else may.
-    let _lock =
-        if arguments.verify { None } else { Some(store.lock_process().map_err(|error| Failure::Usage(error.0))?) };
+    let _lock = if arguments.verify {
+        None
+    } else {
+        Some(store.lock_process(Sharing::Alone).await.map_err(|error| Failure::Usage(error.0))?)
+    };
     let mut walk = Walk { store, verify: arguments.verify, calls: 0, events: 0, live: 0, differences: 0 };
     if let Some(call_id) = only {
         let stream = walk.store.stream(call_id).await?;

@@ -14,7 +14,7 @@ use sea_orm::{
 use serde_json::Value;
 
 use super::codec::{SCHEMA_VERSION, encode};
-use super::connection::Store;
+use super::connection::{Key, Store};
 use super::epoch::{self, Epoch};
 use super::inbox::{self, Delivery, ParkedNotice};
 use super::port::{Append, CommitError, Conflict, EventStore, Sequence, StoreError, Trace, Write, Written};
@@ -29,7 +29,8 @@ impl EventStore for Store {
     async fn commit(&self, batch: &[Write]) -> Result<Vec<Result<Written, Conflict>>, CommitError> {
         let not_stored = |error: DbErr| CommitError::NotStored(error.to_string());
         let txn = self.begin().await.map_err(not_stored)?;
-        let results = write_all(&txn, batch).await.map_err(not_stored)?;
+        txn.lock_shared(Key::of_epoch(&PoolId::default_pool())).await.map_err(not_stored)?;
+        let results = write_all(txn.transaction(), batch).await.map_err(not_stored)?;
         // From here on silence proves nothing.
         txn.commit().await.map_err(|error| CommitError::Unknown(error.to_string()))?;
         Ok(results)
@@ -45,11 +46,8 @@ type Attempt = Result<Result<Written, Conflict>, DbErr>;
 
 async fn write_all(txn: &DatabaseTransaction, batch: &[Write]) -> Result<Vec<Result<Written, Conflict>>, DbErr> {
     let carries_epoch = |write: &Write| matches!(write, Write::Append(append) if append.epoch.is_some());
-    let current = if batch.iter().any(carries_epoch) {
-        Some(epoch::read(txn, &PoolId::default_pool()).await?.epoch)
-    } else {
-        None
-    };
+    let current =
+        if batch.iter().any(carries_epoch) { Some(epoch::current(txn, &PoolId::default_pool()).await?) } else { None };
     let mut order: Vec<usize> = (0..batch.len()).collect();
     order.sort_by_key(|&index| match &batch[index] {
         Write::Append(append) => Some(append.call_id),

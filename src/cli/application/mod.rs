@@ -35,7 +35,7 @@ use crate::http::{self, AppState, Doors};
 use crate::provider::VoiceProvider;
 use crate::provider::simulator::Simulator;
 use crate::settings::Settings;
-use crate::store::{EventStore, ProcessLock, Store, StoreError};
+use crate::store::{EventStore, ProcessLock, Sharing, Store, StoreError};
 use crate::telemetry::Metrics;
 use actors::Actors;
 use options::{app_state, plans_of, provider_of, retry_after_of};
@@ -216,7 +216,7 @@ async fn open(settings: &Settings) -> Result<(Store, ProcessLock, Doors), StartE
     let store = Store::open(settings.database.url.expose())
         .await
         .map_err(|error| StartError::Usage(format!("database.url = \"{}\": {}", settings.database.url, error.0)))?;
-    let lock = store.lock_process().map_err(|error| StartError::Usage(error.0))?;
+    let lock = store.lock_process(Sharing::Alone).await.map_err(|error| StartError::Usage(error.0))?;
     let unusable = |error: StoreError| {
         StartError::Usage(format!(
             "database.url = \"{}\": the schema cannot be brought up to date: {}",

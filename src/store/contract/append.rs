@@ -6,9 +6,10 @@ use super::support::*;
 use crate::domain::call::{Command, EndReason, Witness};
 use crate::store::{CommitError, Conflict, DeliveryState, EventStore, Sequence, Trace, Write};
 
+#[rstest]
 #[tokio::test]
-async fn events_are_read_back_as_they_were_decided() {
-    let store = fresh().await;
+async fn events_are_read_back_as_they_were_decided(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
     let session = Session::new();
     let append = session.append(request());
     commit(&store, append.clone()).await.unwrap();
@@ -21,17 +22,19 @@ async fn events_are_read_back_as_they_were_decided() {
     assert_eq!(store.session(session.id).await.unwrap().unwrap().record, append.record);
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_stream_that_nobody_wrote_is_empty() {
-    let store = fresh().await;
+async fn a_stream_that_nobody_wrote_is_empty(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
     let stranger = Session::new().id;
     assert_eq!(store.load(stranger).await.unwrap().0, Vec::new());
     assert_eq!(store.session(stranger).await.unwrap(), None);
 }
 
+#[rstest]
 #[tokio::test]
-async fn every_event_carries_the_request_that_it_belongs_to() {
-    let store = fresh().await;
+async fn every_event_carries_the_request_that_it_belongs_to(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
     let trace = Trace { correlation_id: Some("req-1".to_owned()), causation_id: Some("webhook".to_owned()) };
     let mut append = Session::new().append(request());
     append.trace = trace.clone();
@@ -45,9 +48,10 @@ async fn every_event_carries_the_request_that_it_belongs_to() {
     }
 }
 
+#[rstest]
 #[tokio::test]
-async fn an_event_keeps_the_moment_at_which_it_happened() {
-    let store = fresh().await;
+async fn an_event_keeps_the_moment_at_which_it_happened(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
     let mut session = admitted(&store).await.at(after_noon(60_000));
     let over = Command::End {
         reason: EndReason::Completed,
@@ -68,8 +72,11 @@ async fn an_event_keeps_the_moment_at_which_it_happened() {
 #[case::in_the_past(1)]
 #[case::in_the_future(3)]
 #[tokio::test]
-async fn an_append_at_another_sequence_loses_without_a_trace(#[case] expected: u64) {
-    let store = fresh().await;
+async fn an_append_at_another_sequence_loses_without_a_trace(
+    #[case] expected: u64,
+    #[values(Sqlite, Postgres)] on: Database,
+) {
+    let store = fresh(on).await;
     let session = admitted(&store).await;
     let names = conversations(&["conv_1"]);
     let mut late = session.append(placed(&names));
@@ -81,9 +88,10 @@ async fn an_append_at_another_sequence_loses_without_a_trace(#[case] expected: u
     assert_eq!(footprint(&store).await, before);
 }
 
+#[rstest]
 #[tokio::test]
-async fn an_append_to_a_stream_that_does_not_exist_loses_without_a_trace() {
-    let store = fresh().await;
+async fn an_append_to_a_stream_that_does_not_exist_loses_without_a_trace(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
     let mut session = Session::new();
     session.adopt(&session.append(request()));
     let before = footprint(&store).await;
@@ -92,9 +100,10 @@ async fn an_append_to_a_stream_that_does_not_exist_loses_without_a_trace() {
     assert_eq!(footprint(&store).await, before);
 }
 
+#[rstest]
 #[tokio::test]
-async fn of_two_appends_of_one_call_in_one_batch_one_wins() {
-    let store = fresh().await;
+async fn of_two_appends_of_one_call_in_one_batch_one_wins(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
     let session = admitted(&store).await;
     let first = session.append(placed(&conversations(&["conv_1"])));
     let second = session.append(placed(&conversations(&["conv_2"])));
@@ -105,9 +114,10 @@ async fn of_two_appends_of_one_call_in_one_batch_one_wins() {
     assert_eq!(store.call_of(&conversations(&["conv_2"])).await.unwrap(), None);
 }
 
+#[rstest]
 #[tokio::test]
-async fn appends_of_one_call_that_follow_each_other_both_win_in_one_batch() {
-    let store = fresh().await;
+async fn appends_of_one_call_that_follow_each_other_both_win_in_one_batch(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
     let mut session = Session::new();
     let first = session.append(request());
     session.adopt(&first);
@@ -124,8 +134,11 @@ async fn appends_of_one_call_that_follow_each_other_both_win_in_one_batch() {
 #[case::of_one_replica(1)]
 #[case::of_two_replicas(2)]
 #[tokio::test]
-async fn i4_of_twenty_simultaneous_admissions_of_one_call_exactly_one_wins(#[case] replicas: usize) {
-    let store = fresh().await;
+async fn i4_of_twenty_simultaneous_admissions_of_one_call_exactly_one_wins(
+    #[case] replicas: usize,
+    #[values(Sqlite, Postgres)] on: Database,
+) {
+    let store = fresh(on).await;
     let mut doors = Vec::new();
     for _ in 0..replicas {
         doors.push(store.open_again().await);
@@ -152,8 +165,12 @@ async fn i4_of_twenty_simultaneous_admissions_of_one_call_exactly_one_wins(#[cas
 #[case::the_admission(request(), Command::Abandon)]
 #[case::the_closing_of_its_doubt(Command::Abandon, request())]
 #[tokio::test]
-async fn of_an_admission_and_the_closing_of_its_doubt_the_first_wins(#[case] first: Command, #[case] second: Command) {
-    let store = fresh().await;
+async fn of_an_admission_and_the_closing_of_its_doubt_the_first_wins(
+    #[case] first: Command,
+    #[case] second: Command,
+    #[values(Sqlite, Postgres)] on: Database,
+) {
+    let store = fresh(on).await;
     let session = Session::new();
     commit(&store, session.append(first)).await.unwrap();
     let before = footprint(&store).await;
@@ -161,9 +178,12 @@ async fn of_an_admission_and_the_closing_of_its_doubt_the_first_wins(#[case] fir
     assert_eq!(footprint(&store).await, before);
 }
 
+#[rstest]
 #[tokio::test]
-async fn an_append_without_events_files_its_webhook_and_leaves_the_call_as_it_is() {
-    let store = fresh().await;
+async fn an_append_without_events_files_its_webhook_and_leaves_the_call_as_it_is(
+    #[values(Sqlite, Postgres)] on: Database,
+) {
+    let store = fresh(on).await;
     let session = admitted(&store).await;
     let before = footprint(&store).await;
     let mut append = session.append(placed(&conversations(&["conv_1"])));
@@ -178,9 +198,12 @@ async fn an_append_without_events_files_its_webhook_and_leaves_the_call_as_it_is
 
 /// The record names a conversation that another call has, and no event says so: no caller does that, but the
 /// database must refuse it, and then the whole batch.
+#[rstest]
 #[tokio::test]
-async fn where_the_database_refuses_nothing_of_the_batch_is_stored_and_the_next_batch_is() {
-    let store = fresh().await;
+async fn where_the_database_refuses_nothing_of_the_batch_is_stored_and_the_next_batch_is(
+    #[values(Sqlite, Postgres)] on: Database,
+) {
+    let store = fresh(on).await;
     let taken = conversations(&["conv_1"]);
     told(&store, receive(&taken)).await;
     let before = footprint(&store).await;

@@ -1,21 +1,24 @@
 //! The group commit: many items of every kind, each with its own fate, in the order given.
 
+use rstest::rstest;
+
 use super::support::*;
 use crate::domain::call::Direction;
-use crate::domain::ids::PoolId;
 use crate::store::{Bulletin, Conflict, DeliveryState, Epoch, EventStore, Sequence, Write};
 
+#[rstest]
 #[tokio::test]
-async fn a_batch_of_nothing_is_stored() {
-    let store = fresh().await;
+async fn a_batch_of_nothing_is_stored(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
     assert_eq!(store.commit(&[]).await.unwrap(), Vec::new());
 }
 
+#[rstest]
 #[tokio::test]
-async fn three_hundred_items_of_every_kind_win_or_lose_one_by_one() {
+async fn three_hundred_items_of_every_kind_win_or_lose_one_by_one(#[values(Sqlite, Postgres)] on: Database) {
     const ROUNDS: usize = 50;
-    let store = fresh().await;
-    let epoch = store.begin_epoch(&PoolId::default_pool()).await.unwrap().epoch;
+    let store = fresh(on).await;
+    let epoch = next_epoch(&store).await;
     let rejected = Bulletin::AdmissionRejected {
         business_id: "42".parse().unwrap(),
         plan: "PRO".parse().unwrap(),

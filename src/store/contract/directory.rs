@@ -1,5 +1,7 @@
 //! The directory: what is put is read back, and what is deleted takes its dependents with it.
 
+use rstest::rstest;
+
 use super::support::*;
 use crate::domain::business::{Business, Subscription};
 use crate::domain::phone::E164;
@@ -41,9 +43,10 @@ async fn register(store: &Store, id: &str) {
     store.put_do_not_call(&id.parse().unwrap(), &dialled()).await.unwrap();
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_business_is_read_back_as_it_was_put_and_changed() {
-    let store = fresh().await;
+async fn a_business_is_read_back_as_it_was_put_and_changed(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
     let first = business("42");
     assert_eq!(store.business(&first.id).await.unwrap(), None);
     assert!(store.put_business(&first).await.unwrap(), "it is new");
@@ -62,17 +65,19 @@ async fn a_business_is_read_back_as_it_was_put_and_changed() {
     assert_eq!(store.business(&second.id).await.unwrap(), Some(second));
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_limit_of_zero_is_not_the_absence_of_a_limit() {
-    let store = fresh().await;
+async fn a_limit_of_zero_is_not_the_absence_of_a_limit(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
     let off = Business { concurrent_limit: Some(0), ..business("42") };
     store.put_business(&off).await.unwrap();
     assert_eq!(store.business(&off.id).await.unwrap().unwrap().concurrent_limit, Some(0));
 }
 
+#[rstest]
 #[tokio::test]
-async fn businesses_come_in_pages_by_name() {
-    let store = fresh().await;
+async fn businesses_come_in_pages_by_name(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
     for id in ["c", "a", "d", "b", "e"] {
         store.put_business(&business(id)).await.unwrap();
     }
@@ -87,9 +92,12 @@ async fn businesses_come_in_pages_by_name() {
     assert_eq!(seen, ["a", "b", "c", "d", "e"].map(business));
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_deleted_business_takes_its_agents_numbers_and_list_with_it_and_nothing_else() {
-    let store = fresh().await;
+async fn a_deleted_business_takes_its_agents_numbers_and_list_with_it_and_nothing_else(
+    #[values(Sqlite, Postgres)] on: Database,
+) {
+    let store = fresh(on).await;
     register(&store, "42").await;
     register(&store, "7").await;
     let (gone, other) = (business("42").id, business("7").id);
@@ -107,9 +115,10 @@ async fn a_deleted_business_takes_its_agents_numbers_and_list_with_it_and_nothin
     assert!(store.is_do_not_call(&other, &dialled()).await.unwrap());
 }
 
+#[rstest]
 #[tokio::test]
-async fn an_agent_is_put_moved_listed_and_deleted() {
-    let store = fresh().await;
+async fn an_agent_is_put_moved_listed_and_deleted(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
     let (first, second) = (business("42").id, business("7").id);
     for id in ["b", "a"] {
         store.put_agent(&agent(id, "42")).await.unwrap();
@@ -127,9 +136,10 @@ async fn an_agent_is_put_moved_listed_and_deleted() {
     assert_eq!(store.agents_of(&first).await.unwrap(), [agent("b", "42")]);
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_number_is_put_changed_listed_and_deleted() {
-    let store = fresh().await;
+async fn a_number_is_put_changed_listed_and_deleted(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
     let (first, second) = (business("42").id, business("7").id);
     let plain = number("phone_1", "42", None);
     store.put_phone_number(&plain).await.unwrap();
@@ -145,9 +155,10 @@ async fn a_number_is_put_changed_listed_and_deleted() {
     assert_eq!(store.phone_number(&answered.phone_number_id).await.unwrap(), None);
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_number_is_on_the_list_of_one_business_however_often_it_is_put() {
-    let store = fresh().await;
+async fn a_number_is_on_the_list_of_one_business_however_often_it_is_put(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
     let (first, second) = (business("42").id, business("7").id);
     for _ in 0..2 {
         store.put_do_not_call(&first, &dialled()).await.unwrap();

@@ -25,8 +25,11 @@ fn admission_by(delivery: Delivery) -> Append {
 #[case::filed(Write::File)]
 #[case::with_events(|body| admission_by(body).into())]
 #[tokio::test]
-async fn i4_the_same_body_again_leaves_no_trace(#[case] write: fn(Delivery) -> Write) {
-    let store = fresh().await;
+async fn i4_the_same_body_again_leaves_no_trace(
+    #[case] write: fn(Delivery) -> Write,
+    #[values(Sqlite, Postgres)] on: Database,
+) {
+    let store = fresh(on).await;
     let body = delivery("body", &References::none(), DeliveryState::Settled);
     assert!(!store.was_delivered("body").await.unwrap());
     commit(&store, admission_by(body.clone())).await.unwrap();
@@ -37,9 +40,10 @@ async fn i4_the_same_body_again_leaves_no_trace(#[case] write: fn(Delivery) -> W
     assert_eq!(footprint(&store).await, before);
 }
 
+#[rstest]
 #[tokio::test]
-async fn i4_the_same_body_twice_in_one_batch_has_one_effect() {
-    let store = fresh().await;
+async fn i4_the_same_body_twice_in_one_batch_has_one_effect(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
     let body = delivery("body", &References::none(), DeliveryState::Settled);
     let batch: Vec<Write> = (0..3).map(|_| admission_by(body.clone()).into()).collect();
     let results = store.commit(&batch).await.unwrap();
@@ -52,8 +56,11 @@ async fn i4_the_same_body_twice_in_one_batch_has_one_effect() {
 #[case::by_conversation(Reference::conversation("x"))]
 #[case::by_call_sid(Reference::call_sid("x"))]
 #[tokio::test]
-async fn a_parked_webhook_is_given_to_the_write_that_makes_its_name_known(#[case] name: Reference) {
-    let store = fresh().await;
+async fn a_parked_webhook_is_given_to_the_write_that_makes_its_name_known(
+    #[case] name: Reference,
+    #[values(Sqlite, Postgres)] on: Database,
+) {
+    let store = fresh(on).await;
     let names: References = [name].into_iter().collect();
     commit(&store, parked("early", &names)).await.unwrap();
     commit(&store, parked("stranger", &conversations(&["other"]))).await.unwrap();
@@ -70,8 +77,11 @@ async fn a_parked_webhook_is_given_to_the_write_that_makes_its_name_known(#[case
 #[case::the_webhook_first(true)]
 #[case::the_call_first(false)]
 #[tokio::test]
-async fn a_webhook_and_its_call_meet_in_one_batch_in_either_order(#[case] webhook_first: bool) {
-    let store = fresh().await;
+async fn a_webhook_and_its_call_meet_in_one_batch_in_either_order(
+    #[case] webhook_first: bool,
+    #[values(Sqlite, Postgres)] on: Database,
+) {
+    let store = fresh(on).await;
     let names = conversations(&["conv_1"]);
     let call = admitted(&store).await;
     let mut batch: Vec<Write> = vec![parked("early", &names).into(), call.append(placed(&names)).into()];
@@ -84,9 +94,10 @@ async fn a_webhook_and_its_call_meet_in_one_batch_in_either_order(#[case] webhoo
     assert_eq!(handed + sent_on, 1, "{results:?}");
 }
 
+#[rstest]
 #[tokio::test]
-async fn what_an_append_settles_waits_no_longer() {
-    let store = fresh().await;
+async fn what_an_append_settles_waits_no_longer(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
     let names = conversations(&["conv_1"]);
     commit(&store, parked("early", &names)).await.unwrap();
     commit(&store, parked("stranger", &conversations(&["other"]))).await.unwrap();
@@ -101,9 +112,10 @@ async fn what_an_append_settles_waits_no_longer() {
     assert_eq!(store.parked().await.unwrap().len(), 1, "the stranger still waits");
 }
 
+#[rstest]
 #[tokio::test]
-async fn an_append_that_loses_settles_nothing() {
-    let store = fresh().await;
+async fn an_append_that_loses_settles_nothing(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
     let names = conversations(&["conv_1"]);
     commit(&store, parked("early", &names)).await.unwrap();
     let id = store.parked().await.unwrap()[0].id;
@@ -115,9 +127,12 @@ async fn an_append_that_loses_settles_nothing() {
     assert_eq!(store.parked().await.unwrap()[0].id, id);
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_webhook_whose_name_is_known_by_now_is_sent_to_its_call_and_leaves_no_trace() {
-    let store = fresh().await;
+async fn a_webhook_whose_name_is_known_by_now_is_sent_to_its_call_and_leaves_no_trace(
+    #[values(Sqlite, Postgres)] on: Database,
+) {
+    let store = fresh(on).await;
     let names = conversations(&["conv_1"]);
     let call = told(&store, receive(&names)).await;
     let before = footprint(&store).await;
@@ -125,9 +140,10 @@ async fn a_webhook_whose_name_is_known_by_now_is_sent_to_its_call_and_leaves_no_
     assert_eq!(footprint(&store).await, before);
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_webhook_that_was_weighed_for_its_call_already_is_filed() {
-    let store = fresh().await;
+async fn a_webhook_that_was_weighed_for_its_call_already_is_filed(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
     let names = conversations(&["conv_1"]);
     let call = told(&store, receive(&names)).await;
     let mut weighed = delivery("late", &names, DeliveryState::Settled);
@@ -136,9 +152,10 @@ async fn a_webhook_that_was_weighed_for_its_call_already_is_filed() {
     assert_eq!(row_of(&store, "late").await.2, Some(call.id.to_string()));
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_parked_webhook_that_came_to_nothing_is_settled_once() {
-    let store = fresh().await;
+async fn a_parked_webhook_that_came_to_nothing_is_settled_once(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
     commit(&store, parked("early", &conversations(&["conv_1"]))).await.unwrap();
     let id = store.parked().await.unwrap()[0].id;
     commit(&store, Write::Settle { id, outcome: "expired" }).await.unwrap();
@@ -150,9 +167,10 @@ async fn a_parked_webhook_that_came_to_nothing_is_settled_once() {
     assert_eq!(row_of(&store, "early").await, settled);
 }
 
+#[rstest]
 #[tokio::test]
-async fn parked_webhooks_are_listed_in_the_order_in_which_they_came() {
-    let store = fresh().await;
+async fn parked_webhooks_are_listed_in_the_order_in_which_they_came(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
     for body in ["b", "c", "a"] {
         commit(&store, parked(body, &conversations(&[body]))).await.unwrap();
     }

@@ -9,8 +9,11 @@ use crate::store::Scope;
 
 #[rstest]
 #[tokio::test]
-async fn a_key_opens_its_scope_until_it_is_revoked(#[values(Scope::Read, Scope::Call, Scope::Admin)] scope: Scope) {
-    let store = fresh().await;
+async fn a_key_opens_its_scope_until_it_is_revoked(
+    #[values(Scope::Read, Scope::Call, Scope::Admin)] scope: Scope,
+    #[values(Sqlite, Postgres)] on: Database,
+) {
+    let store = fresh(on).await;
     assert!(!store.has_keys().await.unwrap());
     let (listed, key) = store.create_key("dashboard", scope).await.unwrap();
     assert_eq!(store.scope_of(&key).await.unwrap(), Some(scope));
@@ -25,9 +28,10 @@ async fn a_key_opens_its_scope_until_it_is_revoked(#[values(Scope::Read, Scope::
     assert!(revoked.revoked_at.is_some());
 }
 
+#[rstest]
 #[tokio::test]
-async fn only_the_key_itself_opens_anything() {
-    let store = fresh().await;
+async fn only_the_key_itself_opens_anything(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
     let (listed, key) = store.create_key("dashboard", Scope::Admin).await.unwrap();
     let hash = api_key::Entity::find().one(store.reader()).await.unwrap().unwrap().hash;
     for wrong in ["", &listed.key_id, &hash, &key[1..], &key.to_uppercase()] {
@@ -35,9 +39,10 @@ async fn only_the_key_itself_opens_anything() {
     }
 }
 
+#[rstest]
 #[tokio::test]
-async fn revoking_one_key_leaves_the_others() {
-    let store = fresh().await;
+async fn revoking_one_key_leaves_the_others(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
     let (first, _) = store.create_key("first", Scope::Admin).await.unwrap();
     let (_, second) = store.create_key("second", Scope::Read).await.unwrap();
     assert!(!store.revoke_key("nobody").await.unwrap());

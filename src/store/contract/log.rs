@@ -17,8 +17,11 @@ fn note(cap: u32) -> Write {
 
 #[rstest]
 #[tokio::test]
-async fn a_walk_in_pages_meets_every_call_once_and_no_bulletin(#[values(1, 2, 3, 7, 50)] limit: u64) {
-    let store = fresh().await;
+async fn a_walk_in_pages_meets_every_call_once_and_no_bulletin(
+    #[values(1, 2, 3, 7, 50)] limit: u64,
+    #[values(Sqlite, Postgres)] on: Database,
+) {
+    let store = fresh(on).await;
     let mut expected = BTreeMap::new();
     for round in 0..7 {
         let mut session = admitted(&store).await;
@@ -43,9 +46,10 @@ async fn a_walk_in_pages_meets_every_call_once_and_no_bulletin(#[values(1, 2, 3,
     assert_eq!(walked, expected.into_iter().collect::<Vec<_>>());
 }
 
+#[rstest]
 #[tokio::test]
-async fn the_feed_shows_every_event_and_bulletin_in_the_order_of_storage() {
-    let store = fresh().await;
+async fn the_feed_shows_every_event_and_bulletin_in_the_order_of_storage(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
     let mut session = admitted(&store).await;
     commit(&store, note(10)).await.unwrap();
     session.tell(&store, placed(&conversations(&["conv_1"]))).await;
@@ -65,9 +69,10 @@ async fn the_feed_shows_every_event_and_bulletin_in_the_order_of_storage() {
     assert_eq!(store.events_after(feed[3].position, 2).await.unwrap(), []);
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_position_is_never_given_twice() {
-    let store = fresh().await;
+async fn a_position_is_never_given_twice(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
     commit(&store, note(1)).await.unwrap();
     let first = store.latest_events(1).await.unwrap()[0].position;
     Entity::delete_many().exec(store.writer()).await.unwrap();
@@ -91,8 +96,12 @@ async fn spoil(store: &Store, column: Column, value: impl Into<sea_orm::Value>) 
 #[case::of_an_unknown_type(Column::EventType, "CallTeleported")]
 #[case::of_another_shape(Column::Data, serde_json::json!({ "epoch": "seven" }))]
 #[tokio::test]
-async fn an_event_that_cannot_be_read_is_an_error(#[case] column: Column, #[case] value: impl Into<sea_orm::Value>) {
-    let store = fresh().await;
+async fn an_event_that_cannot_be_read_is_an_error(
+    #[case] column: Column,
+    #[case] value: impl Into<sea_orm::Value>,
+    #[values(Sqlite, Postgres)] on: Database,
+) {
+    let store = fresh(on).await;
     let call = admitted(&store).await;
     spoil(&store, column, value).await;
     assert!(store.load(call.id).await.is_err());
@@ -100,9 +109,10 @@ async fn an_event_that_cannot_be_read_is_an_error(#[case] column: Column, #[case
     assert_eq!(store.events_after(0, 10).await.unwrap().len(), 2, "the feed shows what is stored");
 }
 
+#[rstest]
 #[tokio::test]
-async fn the_error_of_a_newer_event_says_so() {
-    let store = fresh().await;
+async fn the_error_of_a_newer_event_says_so(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
     let call = admitted(&store).await;
     spoil(&store, Column::SchemaVersion, 9).await;
     let error = store.load(call.id).await.unwrap_err().to_string();

@@ -15,16 +15,17 @@ fn references(list: impl IntoIterator<Item = Reference>) -> References {
 #[case::call_sid(Reference::call_sid("x"))]
 #[case::sip_call_id(Reference::sip_call_id("x"))]
 #[tokio::test]
-async fn a_call_is_found_by_each_kind_of_name(#[case] name: Reference) {
-    let store = fresh().await;
+async fn a_call_is_found_by_each_kind_of_name(#[case] name: Reference, #[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
     let names = references([name]);
     let call = told(&store, receive(&names)).await;
     assert_eq!(store.call_of(&names).await.unwrap(), Some(call.id));
 }
 
+#[rstest]
 #[tokio::test]
-async fn the_same_text_names_another_call_where_the_kind_is_another() {
-    let store = fresh().await;
+async fn the_same_text_names_another_call_where_the_kind_is_another(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
     let by_sid = told(&store, receive(&references([Reference::call_sid("x")]))).await;
     let by_conversation = told(&store, receive(&conversations(&["x"]))).await;
     assert_eq!(store.call_of(&references([Reference::call_sid("x")])).await.unwrap(), Some(by_sid.id));
@@ -36,8 +37,11 @@ async fn the_same_text_names_another_call_where_the_kind_is_another() {
 #[case::call_sid(Reference::call_sid("x"))]
 #[case::sip_call_id(Reference::sip_call_id("x"))]
 #[tokio::test]
-async fn a_new_call_with_a_name_that_is_taken_learns_the_owner_and_leaves_no_trace(#[case] name: Reference) {
-    let store = fresh().await;
+async fn a_new_call_with_a_name_that_is_taken_learns_the_owner_and_leaves_no_trace(
+    #[case] name: Reference,
+    #[values(Sqlite, Postgres)] on: Database,
+) {
+    let store = fresh(on).await;
     let names = references([name]);
     let owner = told(&store, receive(&names)).await;
 
@@ -54,8 +58,11 @@ async fn a_new_call_with_a_name_that_is_taken_learns_the_owner_and_leaves_no_tra
 #[case::the_first_of_two(references([Reference::conversation("taken"), Reference::call_sid("free")]))]
 #[case::the_second_of_two_conversations(conversations(&["free", "taken"]))]
 #[tokio::test]
-async fn a_known_call_that_learns_a_name_that_is_taken_learns_the_owner_and_leaves_no_trace(#[case] names: References) {
-    let store = fresh().await;
+async fn a_known_call_that_learns_a_name_that_is_taken_learns_the_owner_and_leaves_no_trace(
+    #[case] names: References,
+    #[values(Sqlite, Postgres)] on: Database,
+) {
+    let store = fresh(on).await;
     let owner = told(&store, receive(&conversations(&["taken"]))).await;
     let call = admitted(&store).await;
 
@@ -64,9 +71,10 @@ async fn a_known_call_that_learns_a_name_that_is_taken_learns_the_owner_and_leav
     assert_eq!(footprint(&store).await, before);
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_name_that_the_call_has_already_is_no_conflict() {
-    let store = fresh().await;
+async fn a_name_that_the_call_has_already_is_no_conflict(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
     let mut call = told(&store, receive(&conversations(&["conv_1"]))).await;
     let mut again = call.append(placed(&conversations(&["conv_1", "conv_2"])));
     let kind = crate::domain::call::EventKind::ReferencesLearned { references: conversations(&["conv_1", "conv_2"]) };
@@ -77,9 +85,12 @@ async fn a_name_that_the_call_has_already_is_no_conflict() {
     assert_eq!(store.load(call.id).await.unwrap().replay(), call.call);
 }
 
+#[rstest]
 #[tokio::test]
-async fn of_two_calls_with_one_name_in_one_batch_one_wins_and_the_rest_of_the_batch_is_stored() {
-    let store = fresh().await;
+async fn of_two_calls_with_one_name_in_one_batch_one_wins_and_the_rest_of_the_batch_is_stored(
+    #[values(Sqlite, Postgres)] on: Database,
+) {
+    let store = fresh(on).await;
     let names = conversations(&["conv_1"]);
     let [first, second, other] = [receive(&names), receive(&names), request()].map(|it| Session::new().append(it));
     let ids = [first.call_id, second.call_id, other.call_id];
@@ -95,9 +106,12 @@ async fn of_two_calls_with_one_name_in_one_batch_one_wins_and_the_rest_of_the_ba
 }
 
 /// i4: one conversation is one call, at whichever replicas its webhooks arrive.
+#[rstest]
 #[tokio::test]
-async fn i4_of_twenty_simultaneous_calls_with_one_name_exactly_one_wins_and_the_others_learn_which() {
-    let store = fresh().await;
+async fn i4_of_twenty_simultaneous_calls_with_one_name_exactly_one_wins_and_the_others_learn_which(
+    #[values(Sqlite, Postgres)] on: Database,
+) {
+    let store = fresh(on).await;
     let doors = [store.open_again().await, store.open_again().await];
     let names = conversations(&["conv_1"]);
     let tasks: Vec<_> = (0..20)

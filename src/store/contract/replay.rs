@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
+use rstest::rstest;
 
 use super::support::*;
 use crate::domain::admission::Holder;
@@ -140,10 +141,10 @@ async fn check(store: &Store, calls: Vec<Session>) {
     assert_eq!(stored, holders);
 }
 
-#[test]
-fn i6_the_session_table_is_what_replaying_the_log_gives() {
+#[rstest]
+fn i6_the_session_table_is_what_replaying_the_log_gives(#[values(Sqlite, Postgres)] on: Database) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let store = runtime.block_on(fresh());
+    let store = runtime.block_on(fresh(on));
     let stories = prop::collection::vec((0..CALLS, 0..3_000u32, commands()), 0..40);
     TestRunner::new(Config { cases: 32, failure_persistence: None, ..Config::default() })
         .run(&stories, |story| {

@@ -1,13 +1,16 @@
 //! The reports of sweeps.
 
+use rstest::rstest;
+
 use serde_json::json;
 
 use super::support::*;
 use crate::store::Run;
 
+#[rstest]
 #[tokio::test]
-async fn the_latest_sweeps_come_newest_first_as_they_were_recorded() {
-    let store = fresh().await;
+async fn the_latest_sweeps_come_newest_first_as_they_were_recorded(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
     let run = |moment| Run {
         scope: "full".to_owned(),
         trigger: "interval".to_owned(),

@@ -1,10 +1,12 @@
 //! The entities against the migrated schema: two descriptions of the same tables, kept by hand.
 
+use rstest::rstest;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::{ColumnTrait, EntityTrait, IdenStatic, Iterable, PrimaryKeyToColumn};
 
-use super::support::{Column, columns, fresh, tables};
+use super::support::{Column, Database, Postgres, Sqlite, columns, fresh, tables};
 
 /// The table of an entity as the entity describes it.
 fn described<E: EntityTrait>() -> (String, BTreeSet<Column>) {
@@ -27,22 +29,26 @@ fn entities() -> BTreeMap<String, BTreeSet<Column>> {
         described::<entity::call_reference::Entity>(),
         described::<entity::do_not_call::Entity>(),
         described::<entity::ledger_epoch::Entity>(),
+        described::<entity::named_lock::Entity>(),
         described::<entity::phone_number::Entity>(),
         described::<entity::pool::Entity>(),
         described::<entity::reconciliation_run::Entity>(),
+        described::<entity::slot_lease::Entity>(),
         described::<entity::webhook_inbox::Entity>(),
     ])
 }
 
+#[rstest]
 #[tokio::test]
-async fn every_table_has_an_entity_and_every_entity_a_table() {
-    let store = fresh().await;
+async fn every_table_has_an_entity_and_every_entity_a_table(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
     assert_eq!(tables(&store).await, entities().into_keys().collect());
 }
 
+#[rstest]
 #[tokio::test]
-async fn every_column_is_the_same_in_the_entity_and_in_the_table() {
-    let store = fresh().await;
+async fn every_column_is_the_same_in_the_entity_and_in_the_table(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
     for (table, described) in entities() {
         assert_eq!(columns(&store, &table).await, described, "{table}");
     }

@@ -28,8 +28,11 @@ async fn ids_of(store: &Store, filter: &SessionFilter) -> Vec<CallId> {
 
 #[rstest]
 #[tokio::test]
-async fn pages_show_every_call_once_newest_first(#[values(1, 2, 3, 5, 15, 16, 17)] limit: u64) {
-    let store = fresh().await;
+async fn pages_show_every_call_once_newest_first(
+    #[values(1, 2, 3, 5, 15, 16, 17)] limit: u64,
+    #[values(Sqlite, Postgres)] on: Database,
+) {
+    let store = fresh(on).await;
     let mut expected = Vec::new();
     for moment in MOMENTS {
         let mut session = Session::new().at(after_noon(moment));
@@ -55,9 +58,10 @@ async fn pages_show_every_call_once_newest_first(#[values(1, 2, 3, 5, 15, 16, 17
     assert_eq!(seen, expected);
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_call_keeps_its_place_in_the_listing_when_it_goes_on() {
-    let store = fresh().await;
+async fn a_call_keeps_its_place_in_the_listing_when_it_goes_on(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
     let mut first = admitted(&store).await;
     let mut second = Session::new().at(after_noon(1));
     second.tell(&store, request()).await;
@@ -66,9 +70,10 @@ async fn a_call_keeps_its_place_in_the_listing_when_it_goes_on() {
     assert_eq!(ids_of(&store, &SessionFilter::default()).await, [second.id, first.id]);
 }
 
+#[rstest]
 #[tokio::test]
-async fn filters_show_what_matches_and_nothing_else() {
-    let store = fresh().await;
+async fn filters_show_what_matches_and_nothing_else(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
     let mut placing = Session::new();
     placing.tell(&store, request_of("7")).await;
     let mut active = Session::new().at(after_noon(1_000));
@@ -98,9 +103,10 @@ async fn filters_show_what_matches_and_nothing_else() {
     }
 }
 
+#[rstest]
 #[tokio::test]
-async fn an_abandoned_admission_is_not_listed_but_is_known() {
-    let store = fresh().await;
+async fn an_abandoned_admission_is_not_listed_but_is_known(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
     let abandoned = told(&store, Command::Abandon).await;
     let other = admitted(&store).await;
     assert_eq!(ids_of(&store, &SessionFilter::default()).await, [other.id]);
@@ -108,9 +114,10 @@ async fn an_abandoned_admission_is_not_listed_but_is_known() {
     assert_eq!((row.record.end_reason, row.holder()), (Some(EndReason::Abandoned), None));
 }
 
+#[rstest]
 #[tokio::test]
-async fn the_live_calls_are_counted_by_state_and_by_business() {
-    let store = fresh().await;
+async fn the_live_calls_are_counted_by_state_and_by_business(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
     assert_eq!(store.count_live_by_status().await.unwrap(), []);
     for _ in 0..2 {
         admitted(&store).await;
@@ -136,9 +143,10 @@ fn word((status, calls): (Status, u64)) -> (&'static str, u64) {
     (status.as_str(), calls)
 }
 
+#[rstest]
 #[tokio::test]
-async fn live_calls_come_oldest_first() {
-    let store = fresh().await;
+async fn live_calls_come_oldest_first(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
     for moment in MOMENTS {
         Session::new().at(after_noon(moment)).tell(&store, request()).await;
     }
@@ -147,9 +155,10 @@ async fn live_calls_come_oldest_first() {
     assert!(live.is_sorted_by_key(|session| session.record.announced_at));
 }
 
+#[rstest]
 #[tokio::test]
-async fn several_calls_are_read_at_once_and_strangers_are_left_out() {
-    let store = fresh().await;
+async fn several_calls_are_read_at_once_and_strangers_are_left_out(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
     let calls = [admitted(&store).await, admitted(&store).await];
     admitted(&store).await;
     let stranger = Session::new().id;
@@ -160,9 +169,10 @@ async fn several_calls_are_read_at_once_and_strangers_are_left_out() {
     assert_eq!(store.sessions_of(&[]).await.unwrap(), []);
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_row_that_cannot_be_read_is_an_error() {
-    let store = fresh().await;
+async fn a_row_that_cannot_be_read_is_an_error(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
     let call = admitted(&store).await;
     Entity::update_many().col_expr(Column::Status, Expr::value("singing")).exec(store.writer()).await.unwrap();
     let error = store.session(call.id).await.unwrap_err();

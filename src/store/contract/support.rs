@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::ops::Deref;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::{active_call_session, call_event, call_reference, webhook_inbox};
-use sea_orm::{ConnectionTrait, EntityTrait, Iterable, QueryOrder, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, Iterable, QueryOrder, QueryResult, Statement};
 use tempfile::TempDir;
 
 use crate::domain::call::{
@@ -16,10 +18,26 @@ use crate::domain::ids::{CallId, PoolId};
 use crate::domain::notice::{News, Notice};
 use crate::sources;
 use crate::store::{
-    Append, Conflict, Delivery, DeliveryState, Epoch, EventStore, Sequence, Store, Trace, Write, Written,
+    Append, Conflict, Delivery, DeliveryState, Epoch, EventStore, Home, NewEpoch, Sequence, Store, StoreOptions, Trace,
+    Write, Written,
 };
 
-/// A database of its own for one test; gone with the value.
+/// On which database a test runs: each runs on both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Database {
+    Sqlite,
+    Postgres,
+}
+
+pub(super) use Database::{Postgres, Sqlite};
+
+/// One server for all tests of this process; it goes with the process.
+static SERVER: LazyLock<callgate_rig::Postgres> =
+    LazyLock::new(|| callgate_rig::Postgres::start_with(&["fsync=off", "max_connections=300"]));
+/// Small enough for many tests at once, and for waiting to be met with.
+const CONNECTIONS: StoreOptions = StoreOptions { max_connections: 4 };
+
+/// A database of its own for one test.
 pub(super) struct Fresh {
     store: Store,
     url: String,
@@ -37,20 +55,24 @@ impl Deref for Fresh {
 impl Fresh {
     /// Opens the same database once more, as another replica or a later process does.
     pub(super) async fn open_again(&self) -> Store {
-        Store::open(&self.url).await.unwrap()
+        Store::open_with(&self.url, CONNECTIONS).await.unwrap()
     }
 }
 
 /// A database without a schema.
-pub(super) async fn empty() -> Fresh {
+pub(super) async fn empty(on: Database) -> Fresh {
+    static DATABASES: AtomicU64 = AtomicU64::new(0);
     let folder = TempDir::new().unwrap();
-    let url = format!("sqlite://{}?mode=rwc", folder.path().join("callgate.db").display());
-    Fresh { store: Store::open(&url).await.unwrap(), url, _folder: folder }
+    let url = match on {
+        Sqlite => format!("sqlite://{}?mode=rwc", folder.path().join("callgate.db").display()),
+        Postgres => SERVER.create_database(&format!("test_{}", DATABASES.fetch_add(1, Ordering::Relaxed))),
+    };
+    Fresh { store: Store::open_with(&url, CONNECTIONS).await.unwrap(), url, _folder: folder }
 }
 
 /// A database with today's schema and nothing in it.
-pub(super) async fn fresh() -> Fresh {
-    let database = empty().await;
+pub(super) async fn fresh(on: Database) -> Fresh {
+    let database = empty(on).await;
     database.migrate().await.unwrap();
     database
 }
@@ -63,28 +85,41 @@ pub(super) struct Column {
     pub(super) key: bool,
 }
 
+/// The rows that `sql` gives, where it says the same in both dialects.
+pub(super) async fn ask(store: &Store, sql: &str) -> Vec<QueryResult> {
+    store.reader().query_all_raw(Statement::from_string(store.backend(), sql)).await.unwrap()
+}
+
 /// The tables that the migrations made.
 pub(super) async fn tables(store: &Store) -> BTreeSet<String> {
-    let sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
-    let rows = store.reader().query_all_raw(statement(store, sql)).await.unwrap();
+    let sql = match store.backend() {
+        DbBackend::Postgres => {
+            "SELECT table_name::text AS name FROM information_schema.tables WHERE table_schema = 'public'"
+        }
+        _ => "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
+    };
+    let rows = ask(store, sql).await;
     rows.iter().map(|row| row.try_get("", "name").unwrap()).filter(|name| name != "seaql_migrations").collect()
 }
 
 /// The columns of a table.
 pub(super) async fn columns(store: &Store, table: &str) -> BTreeSet<Column> {
-    let sql = format!("SELECT name, \"notnull\" AS required, pk FROM pragma_table_info('{table}')");
-    let rows = store.reader().query_all_raw(statement(store, &sql)).await.unwrap();
-    rows.iter()
-        .map(|row| Column {
-            name: row.try_get("", "name").unwrap(),
-            nullable: row.try_get::<i64>("", "required").unwrap() == 0,
-            key: row.try_get::<i64>("", "pk").unwrap() > 0,
-        })
-        .collect()
-}
-
-fn statement(store: &Store, sql: &str) -> Statement {
-    Statement::from_string(store.reader().get_database_backend(), sql)
+    let sql = match store.backend() {
+        DbBackend::Postgres => format!(
+            "SELECT attribute.attname::text AS name, NOT attribute.attnotnull AS nullable, \
+             attribute.attnum = ANY (COALESCE(primary_key.indkey, '')::int2[]) AS is_key \
+             FROM pg_attribute AS attribute \
+             LEFT JOIN pg_index AS primary_key ON primary_key.indrelid = attribute.attrelid AND indisprimary \
+             WHERE attribute.attrelid = '{table}'::regclass AND attnum > 0 AND NOT attisdropped"
+        ),
+        _ => format!("SELECT name, \"notnull\" = 0 AS nullable, pk > 0 AS is_key FROM pragma_table_info('{table}')"),
+    };
+    let column = |row: &QueryResult| Column {
+        name: row.try_get("", "name").unwrap(),
+        nullable: row.try_get("", "nullable").unwrap(),
+        key: row.try_get("", "is_key").unwrap(),
+    };
+    ask(store, &sql).await.iter().map(column).collect()
 }
 
 /// Every row that a commit may write.
@@ -265,6 +300,11 @@ impl From<Delivery> for Write {
     fn from(delivery: Delivery) -> Self {
         Self::File(delivery)
     }
+}
+
+/// Begins the next epoch, as a ledger in memory does.
+pub(super) async fn next_epoch(store: &Store) -> Epoch {
+    store.begin_epoch(&PoolId::default_pool(), NewEpoch::at(Home::Memory)).await.unwrap().state().epoch
 }
 
 /// An admission that carries this epoch.
