@@ -7,6 +7,8 @@
 mod contract;
 mod memory;
 mod port;
+mod redis;
 
 pub use memory::MemoryLedger;
 pub use port::{Answer, Counts, Instruction, LeaseId, LedgerError, LedgerMode, Occupied, SlotLedger, Standing};
+pub use redis::{RedisLedger, RedisTarget, UnusableTarget};
