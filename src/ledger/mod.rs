@@ -5,6 +5,8 @@
 
 #[cfg(test)]
 mod contract;
+#[cfg(test)]
+mod differential;
 mod memory;
 mod port;
 mod redis;
