@@ -128,7 +128,14 @@ impl Action {
             all.extend(calls.iter().flat_map(|call| Self::OF_A_NODE_AND_CALL.map(|action| action(node, *call))));
         }
         all.extend(calls.iter().flat_map(|call| [Self::GracePasses(*call), Self::HangUp(*call)]));
-        all.extend([Self::KeepOldKeys, Self::Flush, Self::RestartEmpty, Self::RestartOld, Self::RoleReturns, Self::Promote]);
+        all.extend([
+            Self::KeepOldKeys,
+            Self::Flush,
+            Self::RestartEmpty,
+            Self::RestartOld,
+            Self::RoleReturns,
+            Self::Promote,
+        ]);
         all
     }
 

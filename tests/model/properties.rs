@@ -42,7 +42,9 @@ pub fn all() -> Vec<Property<Cluster>> {
                 state.lines[call] == Line::Quiet || !matches!(state.database.rows[call], Row::Absent | Row::Abandoned)
             })
         }),
-        Property::always(LEDGER_COVERS, |cluster: &Cluster, state: &State| cluster.bounds.calls().all(|call| is_covered(state, call))),
+        Property::always(LEDGER_COVERS, |cluster: &Cluster, state: &State| {
+            cluster.bounds.calls().all(|call| is_covered(state, call))
+        }),
         Property::always(NO_LEAK, |cluster: &Cluster, state: &State| !cluster.is_quiet(state) || is_at_rest(state)),
         Property::always(OVERFLOW_COUNTS, overflow_counts),
         Property::sometimes(FULL, |cluster: &Cluster, state: &State| live(state) == cluster.bounds.cap),
@@ -71,7 +73,8 @@ fn must_be_counted(state: &State, call: Call) -> bool {
         return state.database.rows[call].is_held();
     };
     Node::ALL.into_iter().any(|node| {
-        let sent = matches!(state.database.commits[node][call], Commit::Sent { epoch, .. } if epoch == state.database.epoch);
+        let sent =
+            matches!(state.database.commits[node][call], Commit::Sent { epoch, .. } if epoch == state.database.epoch);
         sent || state.replicas[node].attempts[call] == Attempt::Leased { epoch: state.database.epoch }
     })
 }
@@ -92,7 +95,8 @@ fn is_at_rest(state: &State) -> bool {
         let commits = state.database.commits[node].0.iter().all(|commit| *commit == Commit::None);
         commits && state.replicas[node].is_idle() && state.network[node].is_none()
     });
-    let over = state.database.rows.0.iter().all(|row| !row.has_slot()) && !state.lines.0.iter().any(|line| line.is_live());
+    let over =
+        state.database.rows.0.iter().all(|row| !row.has_slot()) && !state.lines.0.iter().any(|line| line.is_live());
     let empty = Node::ALL.into_iter().all(|node| {
         let server = state.server_of(node);
         is_valid(state, &server) && server.slots.0.iter().all(Option::is_none)
@@ -103,7 +107,9 @@ fn is_at_rest(state: &State) -> bool {
 /// Looked at where no replica crashes: whoever revived a call has put it as soon as it owes nothing.
 fn overflow_counts(cluster: &Cluster, state: &State) -> bool {
     cluster.bounds.calls().filter(|call| state.database.rows[*call] == Row::Overflow).all(|call| {
-        let put = Node::ALL.into_iter().all(|node| !matches!(state.replicas[node].chores[call], crate::replica::Chore::Put(3)));
+        let put = Node::ALL
+            .into_iter()
+            .all(|node| !matches!(state.replicas[node].chores[call], crate::replica::Chore::Put(3)));
         let counted = |server: &crate::redis::Server| !is_valid(state, server) || server.slots[call].is_some();
         !put || state.servers().all(|server| counted(&server))
     })

@@ -139,9 +139,9 @@ impl Server {
 
     /// The script that renames `next:<epoch>` into place, if it is all there and newer than what is.
     pub fn rename(&mut self, staged: Staged, bounds: &Bounds) -> bool {
-        let found = Node::ALL.into_iter().find_map(|node| {
-            self.staged[node].filter(|found| found.epoch == staged.epoch).map(|found| (node, found))
-        });
+        let found = Node::ALL
+            .into_iter()
+            .find_map(|node| self.staged[node].filter(|found| found.epoch == staged.epoch).map(|found| (node, found)));
         let (node, rows) = match found {
             Some((node, found)) => (Some(node), found.rows),
             None => (None, PerCall::default()),
