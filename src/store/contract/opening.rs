@@ -24,6 +24,17 @@ async fn migrations_are_pending_until_they_are_applied_and_applying_them_again_i
     assert_eq!(store.load(call.id).await.unwrap().replay(), call.call);
 }
 
+/// Replicas of two releases run beside each other while one replaces the other, or is rolled back.
+#[rstest]
+#[tokio::test]
+async fn a_schema_of_a_later_release_serves_an_earlier_one(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
+    let later = "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m9999_later', 0)";
+    store.writer().execute_unprepared(later).await.unwrap();
+    store.open_again().await.migrate().await.unwrap();
+    admitted(&store).await;
+}
+
 #[rstest]
 #[tokio::test]
 async fn a_database_that_answers_answers_a_ping(#[values(Sqlite, Postgres)] on: Database) {
