@@ -84,7 +84,7 @@ mod tests {
 
     use super::*;
     use crate::actors::capacity::{
-        Acquire, AcquireError, Acquired, Capacity, CapacityActor, Ledgers, Release, Snapshot, Surveyed,
+        Acquire, AcquireError, Acquired, Capacity, CapacityActor, Ledgers, Release, Snapshot, Surveyed, Ways,
     };
     use crate::domain::admission::Request;
     use crate::domain::ids::PoolId;
@@ -99,7 +99,7 @@ mod tests {
         store.migrate().await.unwrap();
         let pool = Pool { id: PoolId::default_pool(), cap: 2, paused: false, reserves: BTreeMap::new() };
         store.seed_pool(&pool).await.unwrap();
-        let make_ledgers = Arc::new(|| Ledgers::alone(Box::new(MemoryLedger::new())));
+        let make_ledgers = Arc::new(|| Ledgers::Alone(Ways::one(Box::new(MemoryLedger::new()))));
         CapacityActor::new(store, PoolId::default_pool(), make_ledgers, Arc::default(), Arc::default()).start()
     }
 

@@ -1,5 +1,6 @@
 //! One batch at the ledger at a time; what arrives meanwhile is the next.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -63,6 +64,19 @@ impl CapacityActor {
         answer
     }
 
+    /// Queues what must happen some time; whoever asks does not wait for a ledger that is away.
+    pub(super) fn ask_if_heard(
+        &mut self,
+        instruction: Instruction,
+        ctx: &mut Context<Self>,
+    ) -> oneshot::Receiver<Reply> {
+        if matches!(self.state, State::Serving { .. } | State::Settling { .. }) {
+            return self.ask(instruction, ctx);
+        }
+        self.tell(instruction, ctx);
+        oneshot::channel().1
+    }
+
     /// Sends the next batch, if none is under way and a ledger is there.
     pub(super) fn flush(&mut self, ctx: &mut Context<Self>) {
         self.backlog.store(self.queue.len(), Ordering::Relaxed);
@@ -73,7 +87,7 @@ impl CapacityActor {
         self.in_flight = true;
         let rest = self.queue.split_off(self.queue.len().min(BATCH));
         let batch = std::mem::replace(&mut self.queue, rest);
-        let (ledger, began) = (self.ledgers.at(home), Instant::now());
+        let (ledger, began) = (Arc::clone(&self.ledgers.at(home).decides), Instant::now());
         let applied = async move {
             let instructions: Vec<_> = batch.iter().map(|queued| queued.instruction.clone()).collect();
             let answers = ledger.lock().await.apply(epoch, &instructions).await;
@@ -120,7 +134,7 @@ impl CapacityActor {
                 tracing::warn!(%error, home = home.as_str(), instructions = batch.len(), "the ledger does not answer");
                 let rest = std::mem::take(&mut self.queue);
                 self.queue = batch.into_iter().map(Queued::in_doubt).chain(rest).collect();
-                self.refuse_acquires(&AcquireError::Unavailable);
+                self.let_go(&AcquireError::Unavailable);
                 self.watch.lose(home);
                 if matches!(self.state, State::Serving { epoch: present, .. } if present == epoch) {
                     self.state = State::Away { cut_off: false };
@@ -144,12 +158,13 @@ impl CapacityActor {
         self.queue.extend(rest);
     }
 
-    /// Whoever waits for a slot is not left waiting.
-    pub(super) fn refuse_acquires(&mut self, error: &AcquireError) {
-        for queued in std::mem::take(&mut self.queue) {
+    /// Nobody is left waiting: who wants a slot is refused, all else stays to be done.
+    pub(super) fn let_go(&mut self, error: &AcquireError) {
+        for mut queued in std::mem::take(&mut self.queue) {
             if queued.is_acquire() {
                 queued.refuse(error.clone());
             } else {
+                queued.reply = None;
                 self.queue.push(queued);
             }
         }

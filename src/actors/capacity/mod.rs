@@ -43,36 +43,48 @@ const PATIENCE: Duration = Duration::from_millis(1500);
 /// A ledger, and whose turn it is.
 pub(super) type SharedLedger = Arc<Mutex<Box<dyn SlotLedger>>>;
 
+/// One ledger by two ways: a long look does not hold up a decision.
+#[derive(Clone)]
+pub struct Ways {
+    /// Where instructions go.
+    decides: SharedLedger,
+    /// Where readers look.
+    shows: SharedLedger,
+}
+
+impl Ways {
+    /// A ledger that two values reach.
+    pub fn two(decides: Box<dyn SlotLedger>, shows: Box<dyn SlotLedger>) -> Self {
+        Self { decides: Arc::new(Mutex::new(decides)), shows: Arc::new(Mutex::new(shows)) }
+    }
+
+    /// A ledger that is one value.
+    pub fn one(ledger: Box<dyn SlotLedger>) -> Self {
+        let ledger = Arc::new(Mutex::new(ledger));
+        Self { decides: Arc::clone(&ledger), shows: ledger }
+    }
+}
+
 /// Where slots can be counted.
 #[derive(Clone)]
 pub enum Ledgers {
     /// One replica counts in memory.
-    Alone(SharedLedger),
+    Alone(Ways),
     /// Replicas share.
     Cluster {
         /// Where they count.
-        redis: SharedLedger,
+        redis: Ways,
         /// Where they count while Redis is away.
-        database: SharedLedger,
+        database: Ways,
     },
 }
 
 impl Ledgers {
-    /// The ledger of a single replica.
-    pub fn alone(ledger: Box<dyn SlotLedger>) -> Self {
-        Self::Alone(Arc::new(Mutex::new(ledger)))
-    }
-
-    /// The ledgers of one replica among several.
-    pub fn cluster(redis: Box<dyn SlotLedger>, database: Box<dyn SlotLedger>) -> Self {
-        Self::Cluster { redis: Arc::new(Mutex::new(redis)), database: Arc::new(Mutex::new(database)) }
-    }
-
-    fn at(&self, home: Home) -> SharedLedger {
+    fn at(&self, home: Home) -> &Ways {
         match (self, home) {
-            (Self::Alone(ledger), _) => Arc::clone(ledger),
-            (Self::Cluster { database, .. }, Home::Database) => Arc::clone(database),
-            (Self::Cluster { redis, .. }, _) => Arc::clone(redis),
+            (Self::Alone(ledger), _) => ledger,
+            (Self::Cluster { database, .. }, Home::Database) => database,
+            (Self::Cluster { redis, .. }, _) => redis,
         }
     }
 }

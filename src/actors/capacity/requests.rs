@@ -106,7 +106,7 @@ impl Handler<Put> for CapacityActor {
     type Result = ResponseFuture<bool>;
 
     fn handle(&mut self, Put { holder, as_of }: Put, ctx: &mut Context<Self>) -> Self::Result {
-        let answer = self.ask(Instruction::Put { holder, as_of }, ctx);
+        let answer = self.ask_if_heard(Instruction::Put { holder, as_of }, ctx);
         Box::pin(async move { matches!(answer.await, Ok(Ok((Answer::Put(true), _)))) })
     }
 }
@@ -120,7 +120,7 @@ impl Handler<Configure> for CapacityActor {
     type Result = ResponseFuture<()>;
 
     fn handle(&mut self, Configure(pool): Configure, ctx: &mut Context<Self>) -> Self::Result {
-        let answer = self.ask(Instruction::Configure(pool), ctx);
+        let answer = self.ask_if_heard(Instruction::Configure(pool), ctx);
         Box::pin(async move {
             let _ = answer.await;
         })

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::{CapacityActor, Ledgers, State};
 use crate::domain::admission::Holder;
-use crate::ledger::{LedgerMode, Occupied};
+use crate::ledger::{LedgerError, LedgerMode, Occupied};
 use crate::store::{Epoch, Home};
 
 /// Counts of a shared ledger are believed for so long; this replica's own changes outdate them at once.
@@ -69,19 +69,23 @@ impl CapacityActor {
         if self.mirror.readers.is_empty() || self.mirror.reading {
             return;
         }
-        let home = match self.state {
+        let (epoch, home) = match self.state {
             State::Settling { .. } => return,
-            State::Serving { home, .. } if !self.is_fresh() => home,
+            State::Serving { epoch, home, .. } if !self.is_fresh() => (epoch, home),
             _ => return self.show(),
         };
         self.mirror.reading = true;
-        let ledger = self.ledgers.at(home);
+        let ledger = self.ledgers.at(home).shows.clone();
         let looked = async move { ledger.lock().await.occupied().await };
-        ctx.spawn(looked.into_actor(self).map(|looked, act, _| {
+        ctx.spawn(looked.into_actor(self).map(move |looked, act, ctx| {
             act.mirror.reading = false;
-            if let Ok(occupied) = looked {
-                act.mirror.occupied = occupied;
-                act.mirror.read_at = Some(Instant::now());
+            match looked {
+                Ok(occupied) => {
+                    act.mirror.occupied = occupied;
+                    act.mirror.read_at = Some(Instant::now());
+                }
+                Err(LedgerError::NotReady { .. }) => act.unsettle(epoch, ctx),
+                Err(LedgerError::Away(_)) => {}
             }
             act.show();
         }));
@@ -124,7 +128,7 @@ impl Handler<Holders> for CapacityActor {
 
     fn handle(&mut self, _: Holders, _: &mut Context<Self>) -> Self::Result {
         let State::Serving { home, .. } = self.state else { return Box::pin(std::future::ready(None)) };
-        let ledger = self.ledgers.at(home);
+        let ledger = self.ledgers.at(home).shows.clone();
         Box::pin(async move { ledger.lock().await.holders().await.ok() })
     }
 }

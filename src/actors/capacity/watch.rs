@@ -83,8 +83,12 @@ impl CapacityActor {
                 self.begin(begin, ctx);
             }
             Ledgers::Cluster { redis, .. } => {
-                let seen =
-                    look_around(redis.clone(), self.store.clone(), self.pool.clone(), self.watch.heartbeat_is_due());
+                let seen = look_around(
+                    redis.shows.clone(),
+                    self.store.clone(),
+                    self.pool.clone(),
+                    self.watch.heartbeat_is_due(),
+                );
                 ctx.spawn(seen.into_actor(self).map(|sight, act, ctx| act.seen(sight, ctx)));
             }
         }
@@ -133,7 +137,7 @@ impl CapacityActor {
         if matches!(self.state, State::Serving { .. } | State::Away { .. }) {
             self.state = State::settling();
         }
-        let ledger = self.ledgers.at(new.home);
+        let ledger = self.ledgers.at(new.home).decides.clone();
         let rebuilt = rebuild(self.store.clone(), self.pool.clone(), ledger, new);
         ctx.spawn(rebuilt.into_actor(self).map(move |rebuilt, act, ctx| {
             match rebuilt {
@@ -168,7 +172,7 @@ impl CapacityActor {
             self.mirror.outdate();
         }
         if !surveyed && !asked {
-            self.refuse_acquires(&AcquireError::Recovering);
+            self.let_go(&AcquireError::Recovering);
         }
         self.flush(ctx);
         self.read(ctx);
@@ -179,7 +183,7 @@ impl CapacityActor {
         self.state = state;
         let error =
             if matches!(state, State::Away { .. }) { AcquireError::Unavailable } else { AcquireError::Recovering };
-        self.refuse_acquires(&error);
+        self.let_go(&error);
         self.read(ctx);
     }
 

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::StartError;
 use super::options::{hang_up_ways, inbound_policy_of, policy_of, replicas_of, schedule_of};
-use crate::actors::capacity::{CapacityActor, LedgerFactory, Ledgers};
+use crate::actors::capacity::{CapacityActor, LedgerFactory, Ledgers, Ways};
 use crate::actors::directory::Directory;
 use crate::actors::guardian::{RestartLimits, guard};
 use crate::actors::inbound::Intake;
@@ -121,7 +121,7 @@ impl Actors {
 /// One replica counts in memory; several share Redis.
 fn ledgers_of(settings: &Settings, store: &Store) -> Result<LedgerFactory, StartError> {
     let Some(url) = settings.redis.url.clone() else {
-        return Ok(Arc::new(|| Ledgers::alone(Box::new(MemoryLedger::new()))));
+        return Ok(Arc::new(|| Ledgers::Alone(Ways::one(Box::new(MemoryLedger::new())))));
     };
     let (prefix, authority, store) =
         (settings.redis.prefix.clone(), settings.redis.certificate_authority.clone(), store.clone());
@@ -135,7 +135,8 @@ fn ledgers_of(settings: &Settings, store: &Store) -> Result<LedgerFactory, Start
     };
     redis().map_err(|error| StartError::Usage(format!("redis.url = {shown:?}: {error}")))?;
     Ok(Arc::new(move || {
-        let redis = redis().expect("the same target was usable at the start");
-        Ledgers::cluster(Box::new(redis), Box::new(DatabaseLedger::new(store.clone(), PoolId::default_pool())))
+        let redis = || Box::new(redis().expect("the same target was usable at the start"));
+        let database = || Box::new(DatabaseLedger::new(store.clone(), PoolId::default_pool()));
+        Ledgers::Cluster { redis: Ways::two(redis(), redis()), database: Ways::two(database(), database()) }
     }))
 }
