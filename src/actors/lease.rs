@@ -84,7 +84,7 @@ mod tests {
 
     use super::*;
     use crate::actors::capacity::{
-        Acquire, AcquireError, Acquired, Capacity, CapacityActor, Release, Snapshot, Surveyed,
+        Acquire, AcquireError, Acquired, Capacity, CapacityActor, Ledgers, Release, Snapshot, Surveyed,
     };
     use crate::domain::admission::Request;
     use crate::domain::ids::PoolId;
@@ -99,8 +99,14 @@ mod tests {
         store.migrate().await.unwrap();
         let pool = Pool { id: PoolId::default_pool(), cap: 2, paused: false, reserves: BTreeMap::new() };
         store.seed_pool(&pool).await.unwrap();
-        let make_ledger = Arc::new(|| Box::new(MemoryLedger::new()) as _);
-        CapacityActor::new(store, PoolId::default_pool(), make_ledger, Arc::default()).start()
+        let make_ledgers = Arc::new(|| Ledgers::alone(Box::new(MemoryLedger::new())));
+        CapacityActor::new(store, PoolId::default_pool(), make_ledgers, Arc::default()).start()
+    }
+
+    /// Waits for the ledger, and says that the provider was asked.
+    async fn survey(capacity: &Addr<CapacityActor>) {
+        assert!(capacity.send(Snapshot).await.unwrap().is_some());
+        capacity.do_send(Surveyed);
     }
 
     fn ask(call_id: CallId) -> Acquire {
@@ -124,7 +130,7 @@ mod tests {
     async fn i3_a_lease_that_is_dropped_gives_its_slot_back_and_one_that_was_handed_in_does_not() {
         let folder = tempfile::tempdir().unwrap();
         let capacity = capacity(&folder).await;
-        capacity.do_send(Surveyed);
+        survey(&capacity).await;
         let (dropped, mut submitted) = (lease(&capacity).await, lease(&capacity).await);
         let call_id = submitted.call_id();
         assert_eq!(held(&capacity).await, 2);
@@ -140,7 +146,7 @@ mod tests {
     async fn i1_a_lease_that_comes_back_frees_nothing_that_the_call_has_otherwise() {
         let folder = tempfile::tempdir().unwrap();
         let capacity = capacity(&folder).await;
-        capacity.do_send(Surveyed);
+        survey(&capacity).await;
         let lease = lease(&capacity).await;
         let other = GiveBack { call_id: lease.call_id(), lease: sources::new_lease_id() };
         capacity.send(other).await.unwrap();

@@ -206,10 +206,9 @@ impl Gate {
             let sent = session.send(admission(call_id, request, checked, lease)).await;
             return match sent.unwrap_or_else(|error| Err(AdmitError::Unavailable(error.to_string()))) {
                 Ok(admitted) => Ok((admitted, standing)),
-                Err(AdmitError::StaleEpoch) if !last => continue,
                 Err(AdmitError::StaleEpoch) => {
                     self.capacity().do_send(Fenced(epoch));
-                    Err(GateError::Recovering)
+                    if last { Err(GateError::Recovering) } else { continue }
                 }
                 Err(AdmitError::Exists) => Err(GateError::Overloaded),
                 Err(AdmitError::Conflict(conflict)) => Err(GateError::EventStore(conflict.to_string())),

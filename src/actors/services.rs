@@ -38,6 +38,8 @@ pub struct Services {
     pub metrics: Arc<Metrics>,
     /// The task that committed an admission dials only within this.
     pub dial_within: Duration,
+    /// A session that has nothing to do leaves after so long without a message.
+    pub idle_after: Duration,
     /// The allowed ways to hang up, in order.
     pub hang_up_ways: Vec<HangUpWay>,
     /// Whom to tell what others may be waiting for.

@@ -21,6 +21,15 @@ const SURVEY_PAUSE: Duration = Duration::from_secs(2);
 /// Between two sweeps that a doubt brings about, at least.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(500);
 
+/// Between two looks at who sweeps.
+const BEAT: Duration = Duration::from_secs(5);
+/// Who sweeps has the lock so long without renewing it.
+const LOCK: Duration = Duration::from_secs(15);
+/// The lock of the replica that sweeps on the interval.
+const SWEEPER: &str = "sweeper";
+/// The lock of a look that a full pool brings about.
+const LOOK: &str = "look-on-demand";
+
 /// When the supervisor does what.
 #[derive(Clone, Copy, Debug)]
 pub struct Schedule {
@@ -34,6 +43,15 @@ pub struct Schedule {
     pub on_demand: Option<Duration>,
 }
 
+/// How many replicas there may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replicas {
+    /// One, by the lock of the process.
+    One,
+    /// As many as there are.
+    Several,
+}
+
 /// Compares all views, periodically.
 pub struct SupervisorActor {
     sweep: Arc<Sweep>,
@@ -45,9 +63,23 @@ pub struct SupervisorActor {
     revisit_again: bool,
     /// A sweep is due soon, because a placement is in doubt.
     follow_up_due: bool,
+    sweeper: Sweeper,
     last_on_demand: Option<Instant>,
     last: Option<LastSweep>,
     sweeps: u64,
+}
+
+/// Who sweeps on the interval.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sweeper {
+    /// There is one replica.
+    Alone,
+    /// This one, among several.
+    Here,
+    /// The one of that name.
+    Other(String),
+    /// The database has not said yet.
+    Unknown,
 }
 
 /// A sweep that was asked for: its scope, why, and who waits for the report.
@@ -63,9 +95,14 @@ pub struct LastSweep {
 }
 
 impl SupervisorActor {
-    /// A supervisor that begins to sweep when it starts.
-    pub fn new(sweep: Arc<Sweep>, schedule: Schedule) -> Self {
+    /// A supervisor that begins to sweep when it starts; among `replicas` only one does on the interval.
+    pub fn new(sweep: Arc<Sweep>, schedule: Schedule, replicas: Replicas) -> Self {
+        let sweeper = match replicas {
+            Replicas::One => Sweeper::Alone,
+            Replicas::Several => Sweeper::Unknown,
+        };
         Self {
+            sweeper,
             sweep,
             schedule,
             memory: Some(Memory::default()),
@@ -86,6 +123,32 @@ impl SupervisorActor {
             self.waiting.push((scope, trigger, done));
             self.next(ctx);
         }
+    }
+
+    fn on_interval(&mut self, scope: Scope, trigger: &'static str, ctx: &mut Context<Self>) {
+        if matches!(self.sweeper, Sweeper::Alone | Sweeper::Here) {
+            self.on_timer(scope, trigger, ctx);
+        }
+    }
+
+    /// Finds out who sweeps; takes it over where nobody does.
+    fn stand_for_sweeper(&mut self, ctx: &mut Context<Self>) {
+        if self.sweeper == Sweeper::Alone {
+            return;
+        }
+        let sweep = Arc::clone(&self.sweep);
+        let held = async move { sweep.store.hold_lock(SWEEPER, sources::node(), LOCK).await };
+        ctx.spawn(held.into_actor(self).map(|held, act, _| {
+            let sweeper = match held {
+                Ok(held) if held.mine => Sweeper::Here,
+                Ok(held) => Sweeper::Other(held.holder),
+                Err(_) => Sweeper::Unknown,
+            };
+            if sweeper != act.sweeper {
+                tracing::info!(sweeper = ?sweeper, "who sweeps has changed");
+                act.sweeper = sweeper;
+            }
+        }));
     }
 
     /// Runs the next sweep, if none is under way: runs never overlap.
@@ -130,15 +193,16 @@ impl SupervisorActor {
         }
     }
 
-    /// Calls may be live that a fresh database knows nothing of: asks until the provider has answered once.
+    /// Calls may be live that a fresh database knows nothing of: then the provider is asked before any admission.
     fn survey(&mut self, ctx: &mut Context<Self>) {
         let sweep = Arc::clone(&self.sweep);
         let surveyed = async move { sweep.survey().await };
         ctx.spawn(surveyed.into_actor(self).map(|surveyed, _, ctx| {
             if let Err(error) = surveyed {
                 tracing::warn!(%error, "the provider has not been asked for its live calls yet");
-                ctx.run_later(SURVEY_PAUSE, Self::survey);
             }
+            // A database that turns out to have lost commits makes it necessary again.
+            ctx.run_later(SURVEY_PAUSE, Self::survey);
         }));
     }
 }
@@ -149,9 +213,11 @@ impl Actor for SupervisorActor {
     fn started(&mut self, ctx: &mut Context<Self>) {
         self.survey(ctx);
         let Schedule { full, ledger, startup_delay, .. } = self.schedule;
-        ctx.run_later(startup_delay, |act, ctx| act.on_timer(Scope::Full, "start", ctx));
-        ctx.run_interval(full, |act, ctx| act.on_timer(Scope::Full, "interval", ctx));
-        ctx.run_interval(ledger, |act, ctx| act.on_timer(Scope::Ledger, "interval", ctx));
+        ctx.run_later(startup_delay, |act, ctx| act.on_interval(Scope::Full, "start", ctx));
+        ctx.run_interval(full, |act, ctx| act.on_interval(Scope::Full, "interval", ctx));
+        ctx.run_interval(ledger, |act, ctx| act.on_interval(Scope::Ledger, "interval", ctx));
+        self.stand_for_sweeper(ctx);
+        ctx.run_interval(BEAT, Self::stand_for_sweeper);
         self.revisit_parked(ctx);
     }
 }
@@ -212,10 +278,21 @@ impl SupervisorActor {
     /// A gate that is full and refusing looks for itself, but not all the time.
     fn look_on_demand(&mut self, ctx: &mut Context<Self>) {
         let Some(pause) = self.schedule.on_demand else { return };
-        if self.last_on_demand.is_none_or(|last| last.elapsed() >= pause) {
-            self.last_on_demand = Some(Instant::now());
-            self.on_timer(Scope::Full, "demand", ctx);
+        if self.last_on_demand.is_some_and(|last| last.elapsed() < pause) {
+            return;
         }
+        self.last_on_demand = Some(Instant::now());
+        if self.sweeper == Sweeper::Alone {
+            return self.on_timer(Scope::Full, "demand", ctx);
+        }
+        // The provider is not asked by every replica.
+        let sweep = Arc::clone(&self.sweep);
+        let held = async move { sweep.store.hold_lock(LOOK, sources::node(), pause).await };
+        ctx.spawn(held.into_actor(self).map(|held, act, ctx| {
+            if held.is_ok_and(|held| held.mine) {
+                act.on_timer(Scope::Full, "demand", ctx);
+            }
+        }));
     }
 
     fn revisit_parked(&mut self, ctx: &mut Context<Self>) {
@@ -256,6 +333,8 @@ pub struct SupervisorView {
     pub last: Option<LastSweep>,
     /// When it does what.
     pub schedule: Schedule,
+    /// Who sweeps on the interval.
+    pub sweeper: Sweeper,
     /// Calls that earlier sweeps found no trace of, and since when.
     pub missing: Vec<(CallId, Duration)>,
 }
@@ -271,6 +350,7 @@ impl Handler<Inspect> for SupervisorActor {
             waiting: self.waiting.len(),
             last: self.last.clone(),
             schedule: self.schedule,
+            sweeper: self.sweeper.clone(),
             missing: self.memory.as_ref().map(|memory| memory.missing(now)).unwrap_or_default(),
         }
     }

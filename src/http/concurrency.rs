@@ -78,7 +78,10 @@ pub(super) async fn status(
     let mode = capacity.as_ref().map_or(LedgerMode::Recovering, |capacity| capacity.mode);
     status.insert("calls".to_owned(), json!(calls));
     status.insert("ledgerMode".to_owned(), json!(mode.as_str()));
-    status.insert("ledgerEpoch".to_owned(), json!(capacity.as_ref().map(|capacity| capacity.epoch.0)));
+    status.insert(
+        "ledgerEpoch".to_owned(),
+        json!(capacity.as_ref().and_then(|capacity| capacity.epoch).map(|epoch| epoch.0)),
+    );
     status.insert("overflow".to_owned(), json!(capacity.map_or(0, |capacity| capacity.occupied.total.overflow)));
     status.insert("oversubscription".to_owned(), json!({ "sold": sold, "cap": cap, "ratio": ratio }));
     Ok(HttpResponse::Ok().json(Value::Object(status)))

@@ -10,7 +10,7 @@ use super::request;
 use super::state::AppState;
 use crate::actors::roster::ActorStatus;
 use crate::actors::session::View;
-use crate::actors::supervisor::LastSweep;
+use crate::actors::supervisor::{LastSweep, Sweeper};
 use crate::actors::{journal, supervisor};
 use crate::sources;
 
@@ -66,7 +66,8 @@ pub(super) async fn capacity(_: CanRead, state: web::Data<AppState>) -> HttpResp
             occupied.businesses.iter().map(|(name, of)| (name.to_string(), counts(of))).collect();
         json!({
             "mode": capacity.mode.as_str(),
-            "epoch": capacity.epoch.0,
+            "epoch": capacity.epoch.map(|epoch| epoch.0),
+            "cutOff": capacity.cut_off,
             "cap": occupied.cap,
             "paused": occupied.paused,
             "reserved": occupied.reserves,
@@ -94,6 +95,15 @@ fn last_sweep(last: &LastSweep) -> Value {
     }
 }
 
+/// The name of the replica that sweeps on the interval.
+fn sweeper(sweeper: &Sweeper) -> Option<&str> {
+    match sweeper {
+        Sweeper::Alone | Sweeper::Here => Some(sources::node()),
+        Sweeper::Other(node) => Some(node),
+        Sweeper::Unknown => None,
+    }
+}
+
 /// `GET /debug/actors/supervisor`
 pub(super) async fn supervisor(_: CanRead, state: web::Data<AppState>) -> HttpResponse {
     let supervisor = state.gate.supervisor().send(supervisor::Inspect).await.ok().map(|view| {
@@ -105,6 +115,7 @@ pub(super) async fn supervisor(_: CanRead, state: web::Data<AppState>) -> HttpRe
         json!({
             "sweeping": view.sweeping,
             "sweeps": view.sweeps,
+            "sweeper": sweeper(&view.sweeper),
             "waiting": view.waiting,
             "lastSweep": view.last.as_ref().map(last_sweep),
             "intervalSeconds": view.schedule.full.as_secs(),

@@ -26,10 +26,13 @@ pub(super) async fn ready(state: web::Data<AppState>) -> HttpResponse {
         return unavailable("database");
     }
     let capacity = state.gate.snapshot().await;
+    if capacity.as_ref().is_some_and(|capacity| capacity.cut_off) {
+        return unavailable("redis");
+    }
     let mode = capacity.as_ref().map_or(LedgerMode::Recovering, |capacity| capacity.mode);
     HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(json!({
         "status": "ready",
         "mode": mode.as_str(),
-        "epoch": capacity.map(|capacity| capacity.epoch.0),
+        "epoch": capacity.and_then(|capacity| capacity.epoch).map(|epoch| epoch.0),
     }))
 }

@@ -37,7 +37,9 @@ async fn observe(gate: &Gate) {
             metrics.platform_global_active_calls.set(i64::from(occupied.total.held));
             metrics.slots_overflow.set(i64::from(occupied.total.overflow));
             metrics.slots_cap.set(i64::from(occupied.cap));
-            metrics.ledger_epoch.set(i64::try_from(capacity.epoch.0).unwrap_or(i64::MAX));
+            if let Some(epoch) = capacity.epoch {
+                metrics.ledger_epoch.set(i64::try_from(epoch.0).unwrap_or(i64::MAX));
+            }
             metrics.set_ledger_mode(capacity.mode.as_str());
             let plans = gate.plans().iter().map(|(name, _)| name).chain(occupied.plans.keys());
             for plan in plans {

@@ -1,7 +1,9 @@
 //! What any ledger must do, run over every ledger there is.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
+use callgate_rig::Redis;
 use proptest::prelude::*;
 use rstest::rstest;
 use uuid::Uuid;
@@ -11,6 +13,7 @@ use crate::domain::admission::{Holder, Rejection, Request, Verdict};
 use crate::domain::call::Slot;
 use crate::domain::ids::{CallId, PoolId};
 use crate::domain::pool::Pool;
+use crate::sources::new_uuid;
 use crate::store::{Epoch, Sequence};
 
 type Ledger = Box<dyn SlotLedger>;
@@ -19,8 +22,17 @@ fn memory() -> Ledger {
     Box::new(MemoryLedger::new())
 }
 
+/// A ledger of its own in the Redis of all tests of this process.
+fn redis() -> Ledger {
+    static REDIS: LazyLock<Redis> = LazyLock::new(Redis::start);
+    let prefix = new_uuid().to_string();
+    let pool = PoolId::default_pool();
+    let target = RedisTarget { url: &REDIS.url(), certificate_authority: None, prefix: &prefix, pool: &pool };
+    Box::new(RedisLedger::new(&target, new_uuid()).unwrap())
+}
+
 /// For tests that make their ledgers themselves.
-const EVERY_LEDGER: &[fn() -> Ledger] = &[memory];
+const EVERY_LEDGER: &[fn() -> Ledger] = &[memory, redis];
 
 fn pool(cap: u32) -> Pool {
     Pool { id: PoolId::default_pool(), cap, paused: false, reserves: BTreeMap::new() }
@@ -85,6 +97,7 @@ async fn assert_sums(ledger: &mut Ledger) {
 
 #[rstest]
 #[case::memory(memory())]
+#[case::redis(redis())]
 #[actix::test]
 async fn a_ledger_grants_nothing_before_it_is_loaded(#[case] mut ledger: Ledger) {
     let refused = ledger.apply(EPOCH, &[ask(1, "a", "PRO", 9)]).await.unwrap_err();
@@ -93,6 +106,7 @@ async fn a_ledger_grants_nothing_before_it_is_loaded(#[case] mut ledger: Ledger)
 
 #[rstest]
 #[case::memory(memory())]
+#[case::redis(redis())]
 #[actix::test]
 async fn i1_200_acquires_of_distinct_ids_at_cap_5_give_5(#[case] ledger: Ledger) {
     let mut ledger = loaded(ledger, 5).await;
@@ -107,6 +121,7 @@ async fn i1_200_acquires_of_distinct_ids_at_cap_5_give_5(#[case] ledger: Ledger)
 
 #[rstest]
 #[case::memory(memory())]
+#[case::redis(redis())]
 #[actix::test]
 async fn i4_200_acquires_of_one_id_are_one_and_one_release_gives_it_back(#[case] ledger: Ledger) {
     let mut ledger = loaded(ledger, 5).await;
@@ -121,6 +136,7 @@ async fn i4_200_acquires_of_one_id_are_one_and_one_release_gives_it_back(#[case]
 
 #[rstest]
 #[case::memory(memory())]
+#[case::redis(redis())]
 #[actix::test]
 async fn i4_one_of_three_released_50_times_leaves_two(#[case] ledger: Ledger) {
     let mut ledger = loaded(ledger, 5).await;
@@ -137,6 +153,7 @@ async fn i4_one_of_three_released_50_times_leaves_two(#[case] ledger: Ledger) {
 
 #[rstest]
 #[case::memory(memory())]
+#[case::redis(redis())]
 #[actix::test]
 async fn terms_change_while_slots_are_held(#[case] ledger: Ledger) {
     let mut ledger = loaded(ledger, 3).await;
@@ -167,6 +184,7 @@ async fn terms_change_while_slots_are_held(#[case] ledger: Ledger) {
 
 #[rstest]
 #[case::memory(memory())]
+#[case::redis(redis())]
 #[actix::test]
 async fn an_answer_carries_the_counts_after_it(#[case] ledger: Ledger) {
     let mut ledger = loaded(ledger, 5).await;
@@ -178,6 +196,7 @@ async fn an_answer_carries_the_counts_after_it(#[case] ledger: Ledger) {
 
 #[rstest]
 #[case::memory(memory())]
+#[case::redis(redis())]
 #[actix::test]
 async fn a_load_replaces_everything(#[case] ledger: Ledger) {
     let mut ledger = loaded(ledger, 5).await;

@@ -22,7 +22,7 @@ pub struct MemoryLedger {
 
 /// By what a call has its slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Claim {
+pub(super) enum Claim {
     /// By an admission that is under way.
     Lease(LeaseId),
     /// By an event of its log.
@@ -37,7 +37,23 @@ impl MemoryLedger {
         Self { epoch: None, pool, occupancy: Occupancy::default(), claims: HashMap::new() }
     }
 
-    fn carry_out(&mut self, instruction: &Instruction) -> Answer {
+    /// A ledger that holds exactly these, without an epoch.
+    pub(super) fn holding(pool: Pool, holders: impl Iterator<Item = (Holder, Claim)>) -> Self {
+        let mut ledger = Self { pool, ..Self::new() };
+        holders.for_each(|(holder, claim)| ledger.put(holder, claim));
+        ledger
+    }
+
+    /// Who holds a slot by a lease.
+    pub(super) fn leases(&self) -> Vec<(Holder, LeaseId)> {
+        let lease = |(call_id, claim): (&CallId, &Claim)| match claim {
+            Claim::Lease(lease) => Some((self.occupancy.holder(*call_id)?.clone(), *lease)),
+            Claim::Log(_) => None,
+        };
+        self.claims.iter().filter_map(lease).collect()
+    }
+
+    pub(super) fn carry_out(&mut self, instruction: &Instruction) -> Answer {
         match instruction {
             Instruction::Acquire(request, lease) => self.acquire(request, *lease),
             Instruction::GiveBack(call_id, lease) => {

@@ -5,8 +5,12 @@
 
 #[cfg(test)]
 mod contract;
+mod database;
 mod memory;
 mod port;
+mod redis;
 
+pub use database::DatabaseLedger;
 pub use memory::MemoryLedger;
 pub use port::{Answer, Counts, Instruction, LeaseId, LedgerError, LedgerMode, Occupied, SlotLedger, Standing};
+pub use redis::{RedisLedger, RedisTarget, UnusableTarget};

@@ -128,6 +128,11 @@ pub trait SlotLedger: Send {
     /// Whether it can be reached and written to, and which epoch it holds; none: there is nothing whole.
     async fn look(&mut self) -> Result<Option<Epoch>, LedgerError>;
 
+    /// The epoch it was last loaded under, even if what is there is not whole any more: the next one must be above it.
+    async fn newest(&mut self) -> Result<Option<Epoch>, LedgerError> {
+        self.look().await
+    }
+
     /// Becomes the ledger of `epoch` with exactly these holders, each as of an event of its log.
     ///
     /// Nothing is changed where it is the ledger of that epoch, or of a later one, already ([`LedgerError::NotReady`]).

@@ -7,6 +7,8 @@ use super::{ConnectionUrl, SettingsError, section::Section};
 pub struct DatabaseSettings {
     /// SQLite or PostgreSQL.
     pub url: ConnectionUrl,
+    /// Connections of this replica to PostgreSQL, at most.
+    pub max_connections: u32,
 }
 
 impl DatabaseSettings {
@@ -15,6 +17,6 @@ impl DatabaseSettings {
         let url = section.parsed("url", accepted, |text| {
             ConnectionUrl::with_scheme(text, &["sqlite://", "sqlite:", "postgres://", "postgresql://"])
         })?;
-        Ok(Self { url })
+        Ok(Self { url, max_connections: section.whole("max_connections", 2..=1_000)? })
     }
 }

@@ -17,6 +17,7 @@ mod retry_after;
 mod secret;
 mod section;
 mod server;
+mod sessions;
 mod simulator;
 mod source;
 mod store;
@@ -42,6 +43,7 @@ pub use retention::RetentionSettings;
 pub use retry_after::RetryAfterSettings;
 pub use secret::Secret;
 pub use server::ServerSettings;
+pub use sessions::SessionsSettings;
 pub use simulator::SimulatorSettings;
 pub use store::StoreSettings;
 pub use url::ConnectionUrl;
@@ -69,6 +71,8 @@ pub struct Settings {
     pub store: StoreSettings,
     /// `[capacity]`: the pool's cap.
     pub capacity: CapacitySettings,
+    /// `[sessions]`: how long a call's actor stays.
+    pub sessions: SessionsSettings,
     /// `[plans.NAME]`: what each plan allows.
     pub plans: PlansSettings,
     /// `[retry_after]`: how long a refused caller is told to wait.
@@ -111,6 +115,7 @@ impl Settings {
             redis: RedisSettings::read(&layers.section("redis"))?,
             store: StoreSettings::read(&layers.section("store"))?,
             capacity,
+            sessions: SessionsSettings::read(&layers.section("sessions"))?,
             plans,
             retry_after: RetryAfterSettings::read(&layers.section("retry_after"))?,
             inbound: InboundSettings::read(&layers.section("inbound"))?,

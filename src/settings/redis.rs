@@ -9,6 +9,8 @@ pub struct RedisSettings {
     pub url: Option<ConnectionUrl>,
     /// Prefix of every key, inside one hash tag.
     pub prefix: String,
+    /// PEM of the authority that signed its certificate; none: one of the public ones.
+    pub certificate_authority: Option<Vec<u8>>,
 }
 
 impl RedisSettings {
@@ -18,6 +20,7 @@ impl RedisSettings {
                 ConnectionUrl::with_scheme(text, &["redis://", "rediss://"])
             })?,
             prefix: section.parsed("prefix", "1 to 64 of letters, digits, _, -, . and :", prefix)?,
+            certificate_authority: section.optional("ca_file", "readable files", |path| std::fs::read(path).ok())?,
         })
     }
 }

@@ -294,7 +294,7 @@ fn zero_means_never_none_or_at_once_where_it_is_documented() {
 #[case::unknown_section(
     "CALLGATE__ATUH__ADMIN_KEY",
     "hush",
-    "atuh.admin_key = ***: no such key; accepted are the sections auth, capacity, database, demo, inbound, metrics, plans, provider, reconcile, redis, retention, retry_after, server, simulator, store, webhooks"
+    "atuh.admin_key = ***: no such key; accepted are the sections auth, capacity, database, demo, inbound, metrics, plans, provider, reconcile, redis, retention, retry_after, server, sessions, simulator, store, webhooks"
 )]
 fn a_mistake_in_the_environment_is_one_line(#[case] name: &str, #[case] value: &str, #[case] line: &str) {
     assert_eq!(refusal([(name, value)]), line);
@@ -313,7 +313,7 @@ fn a_mistake_in_the_environment_is_one_line(#[case] name: &str, #[case] value: &
 #[case::item("[provider]\nterminate = [\"shout\", 1]", r#"provider.terminate = ["shout", 1]: accepted are lists of monitor, twilio, delete, each at most once and at least one"#)]
 #[case::unknown_key(
     "[redis]\nuri = \"redis://:pw@h\"",
-    "redis.uri = ***: no such key; accepted are prefix, url in [redis]"
+    "redis.uri = ***: no such key; accepted are ca_file, prefix, url in [redis]"
 )]
 #[case::unknown_table(
     "[capacity.extra]",

@@ -153,11 +153,16 @@ fn holds(wish: &NewEpoch, present: Option<&EpochState>) -> bool {
     wish.after.is_none_or(|after| after == epoch) && wish.unseen_for.is_none_or(unseen)
 }
 
+/// The pool's epoch, as the transaction or connection sees it; none before the first ledger.
+pub(super) async fn present(db: &impl ConnectionTrait, pool: &PoolId) -> Result<Option<EpochState>, StoreError> {
+    let row = read(db, pool).await?.filter(|row| row.epoch > 0);
+    row.as_ref().map(Row::state).transpose()
+}
+
 impl Store {
     /// The pool's epoch; none before the first ledger.
     pub async fn epoch_state(&self, pool: &PoolId) -> Result<Option<EpochState>, StoreError> {
-        let row = read(self.reader(), pool).await?.filter(|row| row.epoch > 0);
-        row.as_ref().map(Row::state).transpose()
+        present(self.reader(), pool).await
     }
 
     /// Begins the next epoch, where its condition holds.

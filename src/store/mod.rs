@@ -20,6 +20,7 @@ mod port;
 mod row;
 mod runs;
 mod sessions;
+mod slots;
 
 #[cfg(test)]
 mod contract;
@@ -37,3 +38,4 @@ pub use named_lock::LockState;
 pub use port::{Append, CommitError, Conflict, EventStore, Sequence, StoreError, Trace, Write, Written};
 pub use runs::Run;
 pub use sessions::{Page, PageRequest, Session, SessionFilter};
+pub use slots::{SlotTable, SlotTurn, Turn};

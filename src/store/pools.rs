@@ -41,10 +41,15 @@ async fn put(db: &impl ConnectionTrait, pool: &Pool, configured: serde_json::Val
     Ok(())
 }
 
+/// The pool, as the transaction or connection sees it.
+pub(super) async fn read(db: &impl ConnectionTrait, id: &PoolId) -> Result<Option<Pool>, StoreError> {
+    Entity::find_by_id(id.as_str()).one(db).await?.as_ref().map(pool_of).transpose()
+}
+
 impl Store {
     /// The pool as it is now.
     pub async fn pool(&self, id: &PoolId) -> Result<Option<Pool>, StoreError> {
-        Entity::find_by_id(id.as_str()).one(self.reader()).await?.as_ref().map(pool_of).transpose()
+        read(self.reader(), id).await
     }
 
     /// Applies what the configuration says where it says something else than at the last start.

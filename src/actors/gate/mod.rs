@@ -33,6 +33,9 @@ pub use error::{GateError, Refused};
 /// How long a reader waits for the ledger's counts.
 const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How long a change of the pool waits for the ledger to take it.
+const CONFIGURE_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// The rooms of one node.
 pub struct GateParts {
     /// The database.
@@ -164,8 +167,9 @@ impl Gate {
     pub async fn change_pool(&self, cap: Option<u32>, paused: Option<bool>, by: String) -> Result<Pool, GateError> {
         let changed = self.parts.store.change_pool(&PoolId::default_pool(), cap, paused).await?;
         let pool = changed.ok_or_else(|| GateError::EventStore("the pool has no row".to_owned()))?;
-        let told = Configure(pool.clone());
-        self.parts.capacity.send(told).await.map_err(|_| GateError::Recovering)?;
+        // A ledger that is away learns it when it is back: every replica compares its terms with the row.
+        let told = self.parts.capacity.send(Configure(pool.clone()));
+        let _ = tokio::time::timeout(CONFIGURE_TIMEOUT, told).await;
         tracing::info!(cap = pool.cap, paused = pool.paused, by, "the pool was changed");
         self.parts.journal.do_send(Publish(Bulletin::PoolChanged {
             pool: pool.id.clone(),

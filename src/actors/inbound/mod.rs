@@ -204,6 +204,7 @@ impl Intake {
         match self.welcome(newcomer).await? {
             Arrival::Settled(outcome) => Ok(outcome),
             Arrival::KnownAs(call_id) => Ok(Outcome { word: "bound", call_id: Some(call_id) }),
+            Arrival::Outdated => Err(IntakeError("the ledger is being rebuilt".to_owned())),
         }
     }
 

@@ -1,7 +1,7 @@
 //! An inbound call that nobody knows yet: whose it is, whether it has a slot, and what becomes of it.
 
 use super::{Intake, IntakeError, OnFull, Outcome, Unmanaged};
-use crate::actors::capacity::{Acquire, AcquireError, Acquired};
+use crate::actors::capacity::{Acquire, AcquireError, Acquired, Fenced};
 use crate::actors::journal::Publish;
 use crate::actors::lease::Lease;
 use crate::actors::session::{Admit, AdmitError, Admitted};
@@ -44,6 +44,8 @@ pub(super) enum Arrival {
     Settled(Outcome),
     /// It is this call after all.
     KnownAs(CallId),
+    /// The ledger was rebuilt meanwhile: nothing has happened yet.
+    Outdated,
 }
 
 impl Intake {
@@ -52,7 +54,7 @@ impl Intake {
         let agent_id = newcomer.notice.agent_id.clone().unwrap_or_else(unknown_agent);
         let callee = self.callee(&agent_id).await?;
         let Decided { decision, lease, refused } = self.decide(call_id, &callee, newcomer.found).await;
-        let admitted_with_slot = lease.is_some();
+        let (admitted_with_slot, epoch) = (lease.is_some(), lease.as_ref().map(Lease::epoch));
         let profile = Profile {
             pool: PoolId::default_pool(),
             business_id: callee.business_id.clone(),
@@ -84,6 +86,12 @@ impl Intake {
             Err(AdmitError::Conflict(Conflict::ReferenceTaken(owner))) => Ok(Arrival::KnownAs(owner)),
             Err(AdmitError::Conflict(Conflict::DuplicateDelivery)) => {
                 Ok(Arrival::Settled(Outcome { word: "duplicate", call_id: None }))
+            }
+            Err(AdmitError::StaleEpoch) => {
+                if let Some(epoch) = epoch {
+                    self.capacity.do_send(Fenced(epoch));
+                }
+                Ok(Arrival::Outdated)
             }
             Err(error) => Err(IntakeError(error.to_string())),
         }

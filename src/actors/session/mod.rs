@@ -33,6 +33,8 @@ use crate::store::{Conflict, ParkedNotice, Sequence, Trace};
 
 /// A session whose call is over leaves after this long without a message.
 const LINGER: Duration = Duration::from_secs(5);
+/// Between two looks whether it is idle, at least.
+const SHORTEST_LOOK: Duration = Duration::from_millis(500);
 
 /// One live call.
 pub struct CallSessionActor {
@@ -167,15 +169,16 @@ impl CallSessionActor {
         );
     }
 
+    /// A session without a duty leaves; the next message, here or elsewhere, activates it again by replay.
     fn leave_if_idle(&mut self, ctx: &mut Context<Self>) {
         let over = matches!(self.log.call(), Call::Over(_) | Call::Abandoned { .. } | Call::Absent);
-        if !over {
-            return;
-        }
-        if !self.resolving && self.dial.is_none() && self.last_message.elapsed() >= LINGER {
+        let patience = if over { LINGER.min(self.services.idle_after) } else { self.services.idle_after };
+        let on_duty = self.resolving || self.dial.is_some() || !over && (self.hang_up.under_way || self.limited);
+        let quiet_for = self.last_message.elapsed();
+        if !on_duty && quiet_for >= patience {
             ctx.stop();
         } else {
-            ctx.run_later(LINGER, Self::leave_if_idle);
+            ctx.run_later(patience.saturating_sub(quiet_for).max(SHORTEST_LOOK), Self::leave_if_idle);
         }
     }
 }
@@ -206,6 +209,7 @@ impl Actor for CallSessionActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.run_later(self.services.idle_after, Self::leave_if_idle);
         if self.fresh {
             return;
         }

@@ -35,7 +35,6 @@ impl Sweep {
             strangers = self.meet_strangers(listed, memory, report).await?;
             self.store.forget_early_ends(sources::now() - EARLY_ENDS_KEPT).await?;
         }
-        self.doubt_old_placements(report).await?;
         let live = self.store.live_sessions().await?;
         memory.absent.retain(|call_id, _| live.iter().any(|session| session.call_id == *call_id));
         let known: HashSet<&str> = live.iter().filter_map(|session| session.record.references.conversation()).collect();
@@ -107,7 +106,7 @@ impl Sweep {
     }
 
     /// A placement that cannot be under way any more is in doubt.
-    async fn doubt_old_placements(&self, report: &mut Report) -> Result<(), SweepError> {
+    pub(super) async fn doubt_old_placements(&self, report: &mut Report) -> Result<(), SweepError> {
         for session in self.store.live_sessions().await? {
             let view = self.view_of(&session);
             let pending = matches!(view.status, Status::Placing | Status::Terminating) && !view.placed;

@@ -19,6 +19,7 @@ use crate::domain::admission::Holder;
 use crate::domain::call::{Command, Direction, Status};
 use crate::domain::ids::{CallId, PoolId};
 use crate::domain::reconciliation::Policy;
+use crate::ledger::LedgerMode;
 use crate::provider::{ProviderError, VoiceProvider};
 use crate::sources;
 use crate::store::{Session, Store, StoreError, Trace};
@@ -136,8 +137,9 @@ impl Sweep {
     /// Asks the provider for all its live calls, so that none is live that the gate knows nothing of.
     pub(super) async fn survey(&self) -> Result<(), SweepError> {
         let capacity = self.intake.capacity.send(Snapshot).await.ok().flatten();
+        let capacity = capacity.filter(|capacity| capacity.epoch.is_some() || capacity.mode != LedgerMode::Recovering);
         let capacity = capacity.ok_or_else(|| SweepError("the ledger is being rebuilt".to_owned()))?;
-        if capacity.mode != crate::ledger::LedgerMode::Recovering {
+        if capacity.mode != LedgerMode::Recovering {
             return Ok(());
         }
         let listed = self.list_live().await?;
@@ -152,11 +154,12 @@ impl Sweep {
     async fn look_and_correct(&self, scope: Scope, memory: &mut Memory) -> Result<Report, SweepError> {
         let mut report = Report { success: true, ..Report::default() };
         self.compare_ledger(memory, &mut report).await?;
+        self.doubt_old_placements(&mut report).await?;
         if scope == Scope::Full {
             self.ask_provider(memory, &mut report).await?;
         }
         let sessions = self.store.live_sessions().await?;
-        for session in sessions.iter().filter(|session| session.record.status == Status::Terminating) {
+        for session in sessions.iter().filter(|session| has_a_duty(session)) {
             self.intake.directory.wake(session.call_id);
         }
         if let Err(error) = self.intake.revisit_parked().await {
@@ -221,4 +224,14 @@ impl Sweep {
             report.cleaned += 1;
         }
     }
+}
+
+/// Whether the session of a call has something to do by itself; the replica that began it may be gone.
+fn has_a_duty(session: &Session) -> bool {
+    let record = &session.record;
+    let longest = record.profile.as_ref().and_then(|profile| profile.max_duration_seconds);
+    let too_long = longest.zip(record.started_at).is_some_and(|(seconds, started_at)| {
+        sources::now() - started_at > chrono::TimeDelta::seconds(i64::from(seconds))
+    });
+    record.status == Status::Terminating || too_long
 }

@@ -6,8 +6,8 @@ use actix::{Addr, Arbiter};
 use tokio::sync::watch;
 
 use super::StartError;
-use super::options::{hang_up_ways, inbound_policy_of, policy_of, schedule_of};
-use crate::actors::capacity::CapacityActor;
+use super::options::{hang_up_ways, inbound_policy_of, policy_of, replicas_of, schedule_of};
+use crate::actors::capacity::{CapacityActor, LedgerFactory, Ledgers};
 use crate::actors::directory::Directory;
 use crate::actors::guardian::{RestartLimits, guard};
 use crate::actors::inbound::Intake;
@@ -17,9 +17,10 @@ use crate::actors::services::Services;
 use crate::actors::supervisor::{SupervisorActor, Sweep};
 use crate::domain::ids::PoolId;
 use crate::domain::plan::Plans;
-use crate::ledger::MemoryLedger;
+use crate::ledger::{DatabaseLedger, MemoryLedger, RedisLedger, RedisTarget};
 use crate::provider::VoiceProvider;
 use crate::settings::Settings;
+use crate::sources;
 use crate::store::{DirectoryCache, EventStore, Store};
 use crate::telemetry::Metrics;
 
@@ -49,16 +50,14 @@ impl Actors {
                 let _ = fatal.send(Some(format!("the {name} actor crashes again and again")));
             }
         };
+        let make_ledgers = ledgers_of(settings, store)?;
         let (capacity_store, backlog) = (store.clone(), roster.backlog("capacity"));
         let capacity = guard(
             "capacity",
             &arbiters[0].handle(),
             roster,
             limits,
-            move || {
-                let make_ledger = Arc::new(|| Box::new(MemoryLedger::new()) as _);
-                CapacityActor::new(capacity_store, PoolId::default_pool(), make_ledger, backlog)
-            },
+            move || CapacityActor::new(capacity_store, PoolId::default_pool(), make_ledgers, backlog),
             give_up(),
         );
         let (journal_events, journal_metrics) = (Arc::clone(&events), Arc::clone(metrics));
@@ -78,6 +77,7 @@ impl Actors {
             provider: Arc::clone(&provider),
             metrics: Arc::clone(metrics),
             dial_within: settings.capacity.dial_within,
+            idle_after: settings.sessions.idle_after,
             hang_up_ways: hang_up_ways(settings)?,
             supervisor: OnceLock::new(),
             dialling: Arc::default(),
@@ -102,17 +102,39 @@ impl Actors {
             policy: policy_of(settings),
             metrics: Arc::clone(metrics),
         });
-        let schedule = schedule_of(settings);
+        let (schedule, replicas) = (schedule_of(settings), replicas_of(settings));
         let supervisor = guard(
             "supervisor",
             &Arbiter::current(),
             roster,
             limits,
-            move || SupervisorActor::new(sweep, schedule),
+            move || SupervisorActor::new(sweep, schedule, replicas),
             give_up(),
         );
         directory.report_to(supervisor.clone().recipient());
         let _ = services.supervisor.set(supervisor.clone().recipient());
         Ok(Self { intake, supervisor })
     }
+}
+
+/// One replica counts in memory; several share Redis.
+fn ledgers_of(settings: &Settings, store: &Store) -> Result<LedgerFactory, StartError> {
+    let Some(url) = settings.redis.url.clone() else {
+        return Ok(Arc::new(|| Ledgers::alone(Box::new(MemoryLedger::new()))));
+    };
+    let (prefix, authority, store) =
+        (settings.redis.prefix.clone(), settings.redis.certificate_authority.clone(), store.clone());
+    let (pool, shown) = (PoolId::default_pool(), url.to_string());
+    let redis = move || {
+        let certificate_authority = authority.as_deref();
+        RedisLedger::new(
+            &RedisTarget { url: url.expose(), certificate_authority, prefix: &prefix, pool: &pool },
+            sources::new_uuid(),
+        )
+    };
+    redis().map_err(|error| StartError::Usage(format!("redis.url = {shown:?}: {error}")))?;
+    Ok(Arc::new(move || {
+        let redis = redis().expect("the same target was usable at the start");
+        Ledgers::cluster(Box::new(redis), Box::new(DatabaseLedger::new(store.clone(), PoolId::default_pool())))
+    }))
 }

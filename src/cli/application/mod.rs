@@ -34,8 +34,8 @@ use crate::domain::pool::Pool;
 use crate::http::{self, AppState, Doors};
 use crate::provider::VoiceProvider;
 use crate::provider::simulator::Simulator;
-use crate::settings::Settings;
-use crate::store::{EventStore, ProcessLock, Sharing, Store, StoreError};
+use crate::settings::{ProviderKind, Settings};
+use crate::store::{EventStore, ProcessLock, Sharing, Store, StoreError, StoreOptions};
 use crate::telemetry::Metrics;
 use actors::Actors;
 use options::{app_state, plans_of, provider_of, retry_after_of};
@@ -47,6 +47,9 @@ use webhooks::{Webhooks, webhooks_of};
 const SESSION_THREADS: usize = 2;
 /// How often the pool's row is read, so that a change made elsewhere counts within a second.
 const POOL_LOOK: Duration = Duration::from_millis(500);
+
+/// Between two attempts to take the process's lock again.
+const LOCK_PAUSE: Duration = Duration::from_secs(2);
 
 /// Why a gate does not start.
 #[derive(Debug, thiserror::Error)]
@@ -89,19 +92,17 @@ pub struct Application {
     arbiters: Vec<Arbiter>,
     shutdown_timeout: Duration,
     fatal: watch::Receiver<Option<String>>,
-    _lock: ProcessLock,
+    lock: ProcessLock,
+    sharing: Sharing,
 }
 
 impl Application {
     /// Opens the database, starts the actors and listens.
     pub async fn build(settings: Settings, overrides: Overrides) -> Result<Self, StartError> {
-        if settings.redis.url.is_some() {
-            return Err(StartError::Usage(
-                "redis.url is set: this build keeps its ledger in memory; leave it empty".to_owned(),
-            ));
-        }
+        refuse_several_providers(&settings)?;
         let numbering_plans = tokio::task::spawn_blocking(load_numbering_plans);
-        let (store, lock, doors) = open(&settings).await?;
+        let sharing = if settings.redis.url.is_some() { Sharing::Shared } else { Sharing::Alone };
+        let (store, lock, doors) = open(&settings, sharing).await?;
         let metrics = Arc::new(Metrics::new());
         let roster = Roster::new(Arc::clone(&metrics));
         let plans = Arc::new(plans_of(&settings)?);
@@ -138,7 +139,9 @@ impl Application {
             retry_after: retry_after_of(&settings),
             max_in_flight: settings.server.max_in_flight as usize,
         });
-        adopt_the_past(&gate, simulator.is_some()).await?;
+        if settings.redis.url.is_none() {
+            adopt_the_past(&gate, simulator.is_some()).await?;
+        }
         watch_pool(gate.clone());
         numbering_plans.await.map_err(|error| StartError::Failed(error.to_string()))?;
 
@@ -159,7 +162,8 @@ impl Application {
             arbiters,
             shutdown_timeout: settings.server.shutdown_timeout,
             fatal: fatal_seen,
-            _lock: lock,
+            lock,
+            sharing,
         })
     }
 
@@ -187,6 +191,9 @@ impl Application {
             () = stop => None,
             changed = self.fatal.changed() => changed.ok().and_then(|()| self.fatal.borrow().clone()),
             ended = &mut server => Some(format!("the HTTP server ended by itself: {ended:?}")),
+            () = keep_lock(&mut self.lock, self.gate.store(), self.sharing) => {
+                Some("the lock on the database is lost: another callgate may run on it".to_owned())
+            }
         };
         tracing::info!("stopping: nothing new is accepted; what is at work is finished");
         self.gate.drain();
@@ -212,11 +219,22 @@ impl Application {
     }
 }
 
-async fn open(settings: &Settings) -> Result<(Store, ProcessLock, Doors), StartError> {
-    let store = Store::open(settings.database.url.expose())
+/// Each replica would have an embedded provider of its own, and count its calls as everybody's.
+fn refuse_several_providers(settings: &Settings) -> Result<(), StartError> {
+    if settings.redis.url.is_some() && settings.provider.kind == ProviderKind::Simulator {
+        return Err(StartError::Usage(
+            "provider.kind = \"simulator\" with redis.url set: replicas share one provider; run `callgate simulator` and name it in provider.base_url, with provider.kind = \"elevenlabs\"".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+async fn open(settings: &Settings, sharing: Sharing) -> Result<(Store, ProcessLock, Doors), StartError> {
+    let options = StoreOptions { max_connections: settings.database.max_connections };
+    let store = Store::open_with(settings.database.url.expose(), options)
         .await
         .map_err(|error| StartError::Usage(format!("database.url = \"{}\": {}", settings.database.url, error.0)))?;
-    let lock = store.lock_process(Sharing::Alone).await.map_err(|error| StartError::Usage(error.0))?;
+    let lock = store.lock_process(sharing).await.map_err(|error| StartError::Usage(error.0))?;
     let unusable = |error: StoreError| {
         StartError::Usage(format!(
             "database.url = \"{}\": the schema cannot be brought up to date: {}",
@@ -231,6 +249,23 @@ async fn open(settings: &Settings) -> Result<(Store, ProcessLock, Doors), StartE
     }
     let doors = if any_key { Doors::Closed } else { Doors::OpenWithoutKeys };
     Ok((store, lock, doors))
+}
+
+/// Resolves where the process may not go on. One among several takes its lock again; the epoch guards meanwhile.
+async fn keep_lock(lock: &mut ProcessLock, store: &Store, sharing: Sharing) {
+    loop {
+        lock.lost().await;
+        if sharing == Sharing::Alone {
+            return;
+        }
+        *lock = loop {
+            match store.lock_process(sharing).await {
+                Ok(lock) => break lock,
+                Err(error) => tracing::warn!(%error, "the lock on the database is not held"),
+            }
+            tokio::time::sleep(LOCK_PAUSE).await;
+        };
+    }
 }
 
 fn listen(listener: TcpListener, state: web::Data<AppState>, settings: &Settings) -> Result<Server, StartError> {
@@ -251,7 +286,8 @@ fn watch_pool(gate: Gate) {
         while !gate.is_draining() {
             tokio::time::sleep(POOL_LOOK).await;
             let (row, ledger) = (gate.store().pool(&PoolId::default_pool()).await, gate.snapshot().await);
-            if let (Ok(Some(pool)), Some(Capacity { occupied, .. })) = (row, ledger)
+            if let (Ok(Some(pool)), Some(Capacity { occupied, epoch, .. })) = (row, ledger)
+                && epoch.is_some()
                 && (pool.cap, pool.paused, &pool.reserves) != (occupied.cap, occupied.paused, &occupied.reserves)
             {
                 gate.capacity().do_send(Configure(pool));

@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use super::StartError;
 use crate::actors::Gate;
 use crate::actors::inbound::{InboundPolicy, OnFull, Unmanaged};
-use crate::actors::supervisor::Schedule;
+use crate::actors::supervisor::{Replicas, Schedule};
 use crate::domain::plan::{Plan, Plans};
 use crate::domain::reconciliation::Policy;
 use crate::domain::retry_after::RetryAfter;
@@ -122,6 +122,11 @@ pub(super) fn schedule_of(settings: &Settings) -> Schedule {
         startup_delay: settings.reconcile.startup_delay,
         on_demand: settings.reconcile.on_demand,
     }
+}
+
+/// Without a shared ledger there is one.
+pub(super) fn replicas_of(settings: &Settings) -> Replicas {
+    if settings.redis.url.is_some() { Replicas::Several } else { Replicas::One }
 }
 
 /// How far a webhook's signature may be from now.

@@ -1,0 +1,139 @@
+//! Slots as the database counts them while Redis is away: by the log, and by leases that are rows themselves.
+//!
+//! One replica at a time has the turn: it holds the epoch's lock, so every admission of the epoch is either in what
+//! it reads, or will not commit before it is done.
+
+use entity::active_call_session::{Column, Entity};
+use entity::slot_lease;
+use sea_orm::ActiveValue::Set;
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
+
+use super::connection::{Key, Store, Transaction};
+use super::epoch::{Epoch, Home};
+use super::port::{Sequence, StoreError};
+use super::sessions::Session;
+use crate::domain::admission::Holder;
+use crate::domain::call::{Slot, SlotState};
+use crate::domain::ids::{CallId, LeaseId, PoolId};
+use crate::domain::pool::Pool;
+use crate::sources;
+
+/// Leases written in one statement.
+const CHUNK: usize = 1_000;
+
+/// Who holds a slot, and the terms.
+#[derive(Clone, Debug)]
+pub struct SlotTable {
+    /// The pool's terms.
+    pub terms: Pool,
+    /// Calls that hold something by their events.
+    pub by_log: Vec<(Holder, Sequence)>,
+    /// Admissions that are under way.
+    pub by_lease: Vec<(Holder, LeaseId)>,
+}
+
+/// The turn at the slots. Dropped before it is finished, it has changed nothing.
+pub struct SlotTurn {
+    txn: Transaction,
+    pool: PoolId,
+    epoch: Epoch,
+}
+
+/// Whether the slots may be counted here.
+pub enum Turn {
+    /// It is this replica's turn.
+    Begun(SlotTurn),
+    /// The ledger is of another epoch, or elsewhere.
+    Elsewhere(Option<Epoch>),
+}
+
+impl Store {
+    /// Waits for the turn at the slots under `epoch`.
+    pub async fn slot_turn(&self, pool: &PoolId, epoch: Epoch) -> Result<Turn, StoreError> {
+        let txn = self.begin().await?;
+        txn.lock(vec![Key::of_epoch(pool)]).await?;
+        let present = super::epoch::present(&txn, pool).await?;
+        match present {
+            Some(state) if state.epoch == epoch && state.home == Home::Database => {
+                Ok(Turn::Begun(SlotTurn { txn, pool: pool.clone(), epoch }))
+            }
+            other => Ok(Turn::Elsewhere(other.filter(|state| state.home == Home::Database).map(|state| state.epoch))),
+        }
+    }
+
+    /// Who holds a slot now, without a turn: for readers.
+    pub async fn slot_table(&self, pool: &PoolId) -> Result<SlotTable, StoreError> {
+        table(self.reader(), pool).await
+    }
+}
+
+impl SlotTurn {
+    /// Who holds a slot.
+    pub async fn table(&self) -> Result<SlotTable, StoreError> {
+        table(&self.txn, &self.pool).await
+    }
+
+    /// Makes exactly `after` the leases, where `before` are there now, and ends the turn.
+    pub async fn finish(self, before: &[(Holder, LeaseId)], after: &[(Holder, LeaseId)]) -> Result<(), StoreError> {
+        let gone: Vec<String> = before
+            .iter()
+            .filter(|lease| !after.contains(lease))
+            .map(|(holder, _)| holder.call_id.to_string())
+            .collect();
+        for some in gone.chunks(CHUNK) {
+            let some = some.iter().map(String::as_str);
+            slot_lease::Entity::delete_many().filter(slot_lease::Column::CallId.is_in(some)).exec(&self.txn).await?;
+        }
+        let new: Vec<_> = after.iter().filter(|lease| !before.contains(lease)).map(|lease| self.row(lease)).collect();
+        for some in new.chunks(CHUNK) {
+            slot_lease::Entity::insert_many(some.to_vec()).exec_without_returning(&self.txn).await?;
+        }
+        Ok(self.txn.commit().await?)
+    }
+
+    fn row(&self, (holder, lease): &(Holder, LeaseId)) -> slot_lease::ActiveModel {
+        slot_lease::ActiveModel {
+            call_id: Set(holder.call_id.to_string()),
+            pool: Set(self.pool.as_str().to_owned()),
+            business_id: Set(holder.business_id.as_str().to_owned()),
+            plan: Set(holder.plan.as_str().to_owned()),
+            lease: Set(format!("{:016x}", lease.0)),
+            epoch: Set(i64::try_from(self.epoch.0).expect("fewer than 2^63 rebuilds")),
+            created_at: Set(sources::now()),
+        }
+    }
+}
+
+async fn table(db: &impl ConnectionTrait, pool: &PoolId) -> Result<SlotTable, StoreError> {
+    let terms = super::pools::read(db, pool).await?.ok_or_else(|| StoreError(format!("there is no pool {pool}")))?;
+    let taken = [SlotState::Held.as_str(), SlotState::Overflow.as_str()];
+    let live = Entity::find().filter(Column::Slot.is_in(taken)).all(db).await?;
+    let mut by_log = Vec::with_capacity(live.len());
+    for row in live {
+        let session = Session::try_from(row)?;
+        by_log.extend(session.holder().map(|holder| (holder, session.sequence)));
+    }
+    let rows = slot_lease::Entity::find().filter(slot_lease::Column::Pool.eq(pool.as_str())).all(db).await?;
+    let leases = rows.iter().map(lease_of).collect::<Result<Vec<_>, _>>()?;
+    // Whose admission is stored follows the log from there on.
+    let ids = leases.iter().map(|(holder, _)| holder.call_id.to_string());
+    let stored: Vec<String> = Entity::find()
+        .select_only()
+        .column(Column::CallId)
+        .filter(Column::CallId.is_in(ids))
+        .into_tuple()
+        .all(db)
+        .await?;
+    let by_lease = leases.into_iter().filter(|(holder, _)| !stored.contains(&holder.call_id.to_string())).collect();
+    Ok(SlotTable { terms, by_log, by_lease })
+}
+
+fn lease_of(row: &slot_lease::Model) -> Result<(Holder, LeaseId), StoreError> {
+    let unreadable =
+        |error: &dyn std::fmt::Display| StoreError(format!("the lease of {} cannot be read: {error}", row.call_id));
+    let call_id: CallId = row.call_id.parse().map_err(|error| unreadable(&error))?;
+    let business_id = row.business_id.parse().map_err(|error| unreadable(&error))?;
+    let plan = row.plan.parse().map_err(|error| unreadable(&error))?;
+    let lease = u64::from_str_radix(&row.lease, 16).map_err(|error| unreadable(&error))?;
+    Ok((Holder { call_id, business_id, plan, slot: Slot::Held }, LeaseId(lease)))
+}
