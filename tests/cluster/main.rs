@@ -8,3 +8,7 @@
 mod support;
 
 mod caps;
+mod homes;
+mod idempotency;
+mod redis_faults;
+mod webhooks;

@@ -300,13 +300,6 @@ impl Cluster {
         join_all(self.running().map(|replica| replica.admits())).await;
     }
 
-    /// Waits until every replica says that admissions are decided there.
-    pub(crate) async fn decides_in(&self, mode: &str) {
-        for replica in self.running() {
-            settles(mode.to_owned(), async || replica.mode().await).await;
-        }
-    }
-
     /// Everything that a replica logged so far, in all its lives.
     pub(crate) fn log(&self, node: &str) -> String {
         let log = std::fs::read(self.folder().join(format!("{node}.log"))).unwrap_or_default();

@@ -149,7 +149,12 @@ impl Tally {
 
     /// Calls that were started.
     pub(crate) fn started(&self) -> usize {
-        self.0.get("201").copied().unwrap_or_default()
+        self.count_of("201")
+    }
+
+    /// How often this was answered: a status, and an error where it is one.
+    pub(crate) fn count_of(&self, kind: &str) -> usize {
+        self.0.get(kind).copied().unwrap_or_default()
     }
 
     /// Calls were started, and every other answer is one of these.
