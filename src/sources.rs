@@ -1,15 +1,28 @@
 //! Where time, ids and chance come from. Everything else takes them from here, or has them handed in.
 
-use chrono::{DateTime, SubsecRound, Utc};
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use rand::RngExt;
 use uuid::Uuid;
 
 use crate::domain::ids::{CallId, LeaseId};
 
-/// The time, to the millisecond: what is stored, compared and shown is the same.
+/// Milliseconds by which the clock that replicas share is ahead of this host's.
+static AHEAD: AtomicI64 = AtomicI64::new(0);
+
+/// The time, to the millisecond: what is stored, compared and shown is the same, on every replica.
 #[expect(clippy::disallowed_methods, reason = "this is the clock")]
 pub fn now() -> DateTime<Utc> {
-    Utc::now().trunc_subsecs(3)
+    (Utc::now() + TimeDelta::milliseconds(AHEAD.load(Ordering::Relaxed))).trunc_subsecs(3)
+}
+
+/// Sets the clock by the one that replicas share, which shows `shared` now. Gives by how much it was off.
+#[expect(clippy::disallowed_methods, reason = "this is the clock")]
+pub fn set_clock(shared: DateTime<Utc>) -> TimeDelta {
+    let off = shared - now();
+    AHEAD.store((shared - Utc::now()).num_milliseconds(), Ordering::Relaxed);
+    off
 }
 
 /// A new UUID, ordered by time (v7).

@@ -11,8 +11,9 @@ use super::crash::{Crash, crash};
 use crate::store::{Bulletin, CommitError, Conflict, EventStore, Write, Written};
 use crate::telemetry::Metrics;
 
-/// Writes in one transaction at most.
-const BATCH: usize = 256;
+/// Writes in one transaction at most. Each takes about four locks in PostgreSQL, whose table of locks has room for
+/// some 6000 of all replicas together unless `max_locks_per_transaction` is raised.
+const BATCH: usize = 128;
 /// Writes that may wait; beyond, new ones are refused at once.
 const BACKLOG: usize = 8192;
 /// Bulletins that are kept in one second; the counters stay exact.

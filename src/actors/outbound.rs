@@ -3,6 +3,7 @@
 //! validate, lease, commit, dial, commit, answer. A refusal spawns no actor and waits for no disk.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 use tokio::sync::{OwnedMutexGuard, oneshot};
@@ -25,6 +26,10 @@ use crate::store::{Bulletin, Session, Trace};
 
 /// Calls asked for under one Idempotency-Key at most; each of them certainly dialled nothing.
 const MOST_ATTEMPTS: u32 = 10_000;
+/// Looks at what another replica makes of the same key, at most.
+const TWIN_LOOKS: u32 = 30;
+/// Between two of them.
+const TWIN_PAUSE: Duration = Duration::from_millis(100);
 /// Attempts that are looked up in one query.
 const LOOK_UP: u32 = 16;
 
@@ -100,6 +105,17 @@ impl Gate {
     }
 
     async fn place(&self, request: CallRequest) -> Result<Placed, GateError> {
+        for _ in 0..TWIN_LOOKS {
+            match self.place_once(&request).await {
+                // The same key at another replica: what it makes of it is the answer here too.
+                Err(GateError::Overloaded) if request.idempotency.is_some() => tokio::time::sleep(TWIN_PAUSE).await,
+                placed => return placed,
+            }
+        }
+        Err(GateError::Overloaded)
+    }
+
+    async fn place_once(&self, request: &CallRequest) -> Result<Placed, GateError> {
         // What was made under a key stays made, whatever has become of the business since.
         let (call_id, turn) = match &request.idempotency {
             None => (sources::new_call_id(), None),
@@ -108,8 +124,8 @@ impl Gate {
                 Attempt::Made(session) => return self.replay(session).await,
             },
         };
-        let checked = self.check(&request).await?;
-        let (admitted, standing) = self.admit(call_id, &request, &checked).await?;
+        let checked = self.check(request).await?;
+        let (admitted, standing) = self.admit(call_id, request, &checked).await?;
         drop(turn);
         self.metrics().record_admission(checked.business.plan.as_str(), Direction::Outbound.as_str());
         let placed = |record| Placed { call_id, record, standing, replayed: false };
@@ -227,8 +243,8 @@ impl Gate {
         };
         let error = match self.capacity().send(Acquire(request)).await {
             Ok(Ok(Acquired::Granted(lease))) => return Ok(lease),
-            // Another admission of the same id is being settled.
-            Ok(Ok(Acquired::Held)) => GateError::Overloaded,
+            // Another admission of the same id is under way.
+            Ok(Ok(Acquired::Held)) => return Err(GateError::Overloaded),
             Ok(Err(AcquireError::Rejected(why, standing))) => GateError::NoSlot(why, standing),
             Ok(Err(AcquireError::Recovering)) | Err(_) => GateError::Recovering,
             Ok(Err(AcquireError::Unavailable)) => GateError::LedgerAway,

@@ -7,6 +7,7 @@ use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, Resp
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::oneshot;
 
+use super::capacity::Snapshot;
 use super::crash::{Crash, crash};
 use super::directory::SessionCrashed;
 use super::services::Nudge;
@@ -137,12 +138,19 @@ impl SupervisorActor {
             return;
         }
         let sweep = Arc::clone(&self.sweep);
-        let held = async move { sweep.store.hold_lock(SWEEPER, sources::node(), LOCK).await };
+        let held = async move {
+            // A sweep begins with the ledger: whoever is cut off from it leaves the lock to others.
+            let ledger = sweep.intake.capacity.send(Snapshot).await.ok().flatten()?;
+            if ledger.cut_off {
+                return None;
+            }
+            sweep.store.hold_lock(SWEEPER, sources::node(), LOCK).await.ok()
+        };
         ctx.spawn(held.into_actor(self).map(|held, act, _| {
             let sweeper = match held {
-                Ok(held) if held.mine => Sweeper::Here,
-                Ok(held) => Sweeper::Other(held.holder),
-                Err(_) => Sweeper::Unknown,
+                Some(held) if held.mine => Sweeper::Here,
+                Some(held) => Sweeper::Other(held.holder),
+                None => Sweeper::Unknown,
             };
             if sweeper != act.sweeper {
                 tracing::info!(sweeper = ?sweeper, "who sweeps has changed");

@@ -16,14 +16,14 @@ use crate::domain::pool::Pool;
 use crate::sources::new_uuid;
 use crate::store::{Epoch, Sequence};
 
-type Ledger = Box<dyn SlotLedger>;
+pub(super) type Ledger = Box<dyn SlotLedger>;
 
-fn memory() -> Ledger {
+pub(super) fn memory() -> Ledger {
     Box::new(MemoryLedger::new())
 }
 
 /// A ledger of its own in the Redis of all tests of this process.
-fn redis() -> Ledger {
+pub(super) fn redis() -> Ledger {
     static REDIS: LazyLock<Redis> = LazyLock::new(Redis::start);
     let prefix = new_uuid().to_string();
     let pool = PoolId::default_pool();
@@ -34,19 +34,19 @@ fn redis() -> Ledger {
 /// For tests that make their ledgers themselves.
 const EVERY_LEDGER: &[fn() -> Ledger] = &[memory, redis];
 
-fn pool(cap: u32) -> Pool {
+pub(super) fn pool(cap: u32) -> Pool {
     Pool { id: PoolId::default_pool(), cap, paused: false, reserves: BTreeMap::new() }
 }
 
-fn call(n: u128) -> CallId {
+pub(super) fn call(n: u128) -> CallId {
     CallId::new(Uuid::from_u128(n + 1))
 }
 
-fn ask(n: u128, business: &str, plan: &str, limit: u32) -> Instruction {
+pub(super) fn ask(n: u128, business: &str, plan: &str, limit: u32) -> Instruction {
     ask_under(LeaseId(0), n, business, plan, limit)
 }
 
-fn ask_under(lease: LeaseId, n: u128, business: &str, plan: &str, limit: u32) -> Instruction {
+pub(super) fn ask_under(lease: LeaseId, n: u128, business: &str, plan: &str, limit: u32) -> Instruction {
     let request = Request {
         call_id: call(n),
         business_id: business.parse().unwrap(),
@@ -56,7 +56,7 @@ fn ask_under(lease: LeaseId, n: u128, business: &str, plan: &str, limit: u32) ->
     Instruction::Acquire(request, lease)
 }
 
-fn verdicts(answers: &[Answer]) -> Vec<Verdict> {
+pub(super) fn verdicts(answers: &[Answer]) -> Vec<Verdict> {
     answers
         .iter()
         .filter_map(|answer| match answer {
@@ -71,7 +71,7 @@ fn granted(answers: &[Answer]) -> usize {
 }
 
 /// The epoch of every ledger here.
-const EPOCH: Epoch = Epoch(7);
+pub(super) const EPOCH: Epoch = Epoch(7);
 /// The one after it.
 const EPOCH_AFTER: Epoch = Epoch(8);
 
@@ -80,7 +80,7 @@ async fn loaded(mut ledger: Ledger, cap: u32) -> Ledger {
     ledger
 }
 
-fn release(n: u128) -> Instruction {
+pub(super) fn release(n: u128) -> Instruction {
     Instruction::Release { call_id: call(n), as_of: Sequence(9) }
 }
 
@@ -201,15 +201,175 @@ async fn an_answer_carries_the_counts_after_it(#[case] ledger: Ledger) {
 async fn a_load_replaces_everything(#[case] ledger: Ledger) {
     let mut ledger = loaded(ledger, 5).await;
     ledger.apply(EPOCH, &[ask(1, "a", "PRO", 3)]).await.unwrap();
-    let put =
-        |n, slot| Holder { call_id: call(n), business_id: "z".parse().unwrap(), plan: "PRO".parse().unwrap(), slot };
-    let holders = vec![(put(7, Slot::Held), Sequence(2)), (put(8, Slot::Overflow), Sequence(2))];
+    let holders =
+        vec![(holder(7, "z", "PRO", Slot::Held), Sequence(2)), (holder(8, "z", "PRO", Slot::Overflow), Sequence(2))];
     ledger.load(EPOCH_AFTER, pool(2), holders).await.unwrap();
     let occupied = ledger.occupied().await.unwrap();
     assert_eq!(occupied.total, Counts { held: 1, overflow: 1 });
     assert_sums(&mut ledger).await;
     let full = ledger.apply(EPOCH_AFTER, &[ask(9, "b", "PRO", 9)]).await.unwrap();
     assert_eq!(verdicts(&full), [Verdict::Rejected(Rejection::GlobalCapacity)]);
+}
+
+pub(super) fn holder(n: u128, business: &str, plan: &str, slot: Slot) -> Holder {
+    Holder { call_id: call(n), business_id: business.parse().unwrap(), plan: plan.parse().unwrap(), slot }
+}
+
+fn put(holder: Holder, as_of: u64) -> Instruction {
+    Instruction::Put { holder, as_of: Sequence(as_of) }
+}
+
+/// What the ledger holds and counts, to be compared.
+async fn picture(ledger: &mut Ledger) -> (Occupied, Vec<Holder>) {
+    let mut holders = ledger.holders().await.unwrap();
+    holders.sort_by_key(|holder| holder.call_id);
+    (ledger.occupied().await.unwrap(), holders)
+}
+
+#[rstest]
+#[case::memory(memory())]
+#[case::redis(redis())]
+#[actix::test]
+async fn i4_an_acquire_that_is_sent_again_is_granted_again_and_counts_once(#[case] ledger: Ledger) {
+    let mut ledger = loaded(ledger, 1).await;
+    // Leases that are the same number to whoever calculates in floating point.
+    let (mine, other) = (LeaseId(u64::MAX), LeaseId(u64::MAX - 1));
+    for _ in 0..3 {
+        let answers = ledger.apply(EPOCH, &[ask_under(mine, 1, "a", "PRO", 1)]).await.unwrap();
+        assert_eq!(verdicts(&answers), [Verdict::Granted]);
+    }
+    let answers = ledger.apply(EPOCH, &[ask_under(other, 1, "a", "PRO", 1)]).await.unwrap();
+    assert_eq!(verdicts(&answers), [Verdict::Held]);
+    assert_eq!(ledger.occupied().await.unwrap().total, Counts { held: 1, overflow: 0 });
+}
+
+#[rstest]
+#[case::memory(memory())]
+#[case::redis(redis())]
+#[actix::test]
+async fn a_lease_gives_back_only_what_is_its_own(#[case] ledger: Ledger) {
+    let mut ledger = loaded(ledger, 5).await;
+    let (mine, other) = (LeaseId(u64::MAX), LeaseId(u64::MAX - 1));
+    let batch = [
+        ask_under(mine, 1, "a", "PRO", 9),
+        Instruction::GiveBack(call(1), other),
+        Instruction::GiveBack(call(1), mine),
+        Instruction::GiveBack(call(1), mine),
+        put(holder(2, "a", "PRO", Slot::Held), 2),
+        Instruction::GiveBack(call(2), mine),
+    ];
+    let answers = ledger.apply(EPOCH, &batch).await.unwrap();
+    let released = answers.into_iter().filter(|answer| matches!(answer, Answer::Released(_)));
+    assert_eq!(released.collect::<Vec<_>>(), [false, true, false, false].map(Answer::Released));
+    assert_eq!(picture(&mut ledger).await.1, [holder(2, "a", "PRO", Slot::Held)]);
+}
+
+#[rstest]
+#[case::memory(memory())]
+#[case::redis(redis())]
+#[actix::test]
+async fn i3_what_the_log_said_later_survives_what_it_said_before(#[case] ledger: Ledger) {
+    let mut ledger = loaded(ledger, 5).await;
+    let release = |as_of| Instruction::Release { call_id: call(1), as_of: Sequence(as_of) };
+    let held = || holder(1, "a", "PRO", Slot::Held);
+    let overflow = || holder(1, "a", "PRO", Slot::Overflow);
+    let steps = [
+        (put(held(), 5), Answer::Put(true)),
+        (put(held(), 5), Answer::Put(false)),
+        (release(4), Answer::Released(false)),
+        (put(overflow(), 4), Answer::Put(false)),
+        (put(overflow(), 6), Answer::Put(true)),
+        (release(5), Answer::Released(false)),
+        (release(6), Answer::Released(true)),
+        (release(6), Answer::Released(false)),
+        (put(overflow(), 10), Answer::Put(true)),
+        // As numbers: as text, 9 would come after 10.
+        (release(9), Answer::Released(false)),
+        (release(11), Answer::Released(true)),
+    ];
+    for (n, (instruction, answer)) in steps.into_iter().enumerate() {
+        assert_eq!(ledger.apply(EPOCH, &[instruction]).await.unwrap(), [answer], "step {n}");
+    }
+    assert_sums(&mut ledger).await;
+}
+
+#[rstest]
+#[case::memory(memory())]
+#[case::redis(redis())]
+#[actix::test]
+async fn a_batch_under_another_epoch_changes_nothing(#[case] ledger: Ledger) {
+    let mut ledger = loaded(ledger, 5).await;
+    ledger.apply(EPOCH, &[ask(1, "a", "PRO", 9)]).await.unwrap();
+    let before = picture(&mut ledger).await;
+    for other in [Epoch(EPOCH.0 - 1), EPOCH_AFTER] {
+        let batch = [ask(2, "a", "PRO", 9), release(1), Instruction::Configure(pool(9))];
+        let refused = ledger.apply(other, &batch).await.unwrap_err();
+        assert_eq!(refused, LedgerError::NotReady { holds: Some(EPOCH) });
+    }
+    assert_eq!(picture(&mut ledger).await, before);
+    assert_eq!(ledger.look().await.unwrap(), Some(EPOCH));
+}
+
+#[rstest]
+#[case::memory(memory())]
+#[case::redis(redis())]
+#[actix::test]
+async fn a_load_under_an_epoch_that_is_not_newer_is_refused(#[case] ledger: Ledger) {
+    let mut ledger = loaded(ledger, 5).await;
+    ledger.apply(EPOCH, &[ask(1, "a", "PRO", 9)]).await.unwrap();
+    let before = picture(&mut ledger).await;
+    for other in [Epoch(EPOCH.0 - 1), EPOCH] {
+        let refused = ledger.load(other, pool(9), Vec::new()).await.unwrap_err();
+        assert_eq!(refused, LedgerError::NotReady { holds: Some(EPOCH) });
+    }
+    assert_eq!(picture(&mut ledger).await, before);
+    assert_eq!(ledger.newest().await.unwrap(), Some(EPOCH));
+}
+
+#[rstest]
+#[case::memory(memory())]
+#[case::redis(redis())]
+#[actix::test]
+async fn i6_what_was_loaded_is_what_is_held(#[case] mut ledger: Ledger) {
+    assert_eq!(ledger.newest().await.unwrap(), None);
+    let slot = |n| if n % 3 == 0 { Slot::Overflow } else { Slot::Held };
+    let holders: Vec<_> =
+        (0..5000).map(|n| holder(n, &format!("b{}", n % 700), &format!("P{}", n % 3), slot(n))).collect();
+    let rows = holders.iter().map(|holder| (holder.clone(), Sequence(3))).collect();
+    ledger.load(EPOCH, pool(6000), rows).await.unwrap();
+    let (occupied, held) = picture(&mut ledger).await;
+    assert_eq!(held, holders);
+    assert_eq!(occupied.total.taken(), 5000);
+    assert_eq!(occupied.businesses.len(), 700);
+    assert_sums(&mut ledger).await;
+}
+
+#[rstest]
+#[case::memory(memory())]
+#[case::redis(redis())]
+#[actix::test]
+async fn any_name_that_a_business_or_a_plan_may_have_is_kept_apart(#[case] ledger: Ledger) {
+    let mut ledger = loaded(ledger, 900).await;
+    let long = "ü".repeat(64);
+    let names =
+        ["T", "HT", "epoch", "BT", "P", "a:b", "{a}", "}:{", "\"'\\", "%d %s", "[^%w]", "H S9 3 PRO", "日本", &long];
+    let plans = ["T", "epoch", "{\"a\":1}", "%1 é"];
+    let pairs = || names.iter().enumerate().flat_map(|(b, name)| (0..4).map(move |p| ((b * 4 + p) as u128, *name, p)));
+    let mut terms = pool(900);
+    terms.reserves = plans.iter().map(|plan| (plan.parse().unwrap(), 3)).collect();
+    ledger.apply(EPOCH, &[Instruction::Configure(terms.clone())]).await.unwrap();
+    for (n, name, p) in pairs() {
+        let answers = ledger.apply(EPOCH, &[ask(n, name, plans[p], 9)]).await.unwrap();
+        assert_eq!(verdicts(&answers), [Verdict::Granted], "{name}");
+    }
+    let (occupied, held) = picture(&mut ledger).await;
+    assert_eq!(occupied.reserves, terms.reserves);
+    assert!(occupied.businesses.values().all(|counts| counts.held == 4), "{occupied:?}");
+    let expected: Vec<_> = pairs().map(|(n, name, p)| holder(n, name, plans[p], Slot::Held)).collect();
+    assert_eq!(held, expected);
+    ledger.apply(EPOCH, &(0..100).map(release).collect::<Vec<_>>()).await.unwrap();
+    let (occupied, held) = picture(&mut ledger).await;
+    assert_eq!((occupied.total, occupied.businesses.len(), held.len()), (Counts::default(), 0, 0));
 }
 
 fn instructions() -> impl Strategy<Value = Instruction> {
@@ -219,12 +379,12 @@ fn instructions() -> impl Strategy<Value = Instruction> {
             .prop_map(|(n, who, limit)| ask(n, &format!("b{who}"), &format!("P{}", who % 2), limit)),
         3 => n.clone().prop_map(release),
         1 => (n, who, any::<bool>()).prop_map(|(n, who, overflow)| Instruction::Put {
-            holder: Holder {
-                call_id: call(n),
-                business_id: format!("b{who}").parse().unwrap(),
-                plan: format!("P{}", who % 2).parse().unwrap(),
-                slot: if overflow { Slot::Overflow } else { Slot::Held },
-            },
+            holder: holder(
+                n,
+                &format!("b{who}"),
+                &format!("P{}", who % 2),
+                if overflow { Slot::Overflow } else { Slot::Held },
+            ),
             as_of: Sequence(2),
         }),
         1 => (0u32..8, 0u32..3, any::<bool>()).prop_map(|(cap, reserve, paused)| Instruction::Configure(Pool {

@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod contract;
 mod database;
+#[cfg(test)]
+mod differential;
 mod memory;
 mod port;
 mod redis;

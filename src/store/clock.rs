@@ -1,14 +1,29 @@
 //! The clock that replicas share: PostgreSQL's. A file belongs to one host, whose clock will do.
 
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::{Expr, SimpleExpr};
+use sea_orm::sea_query::{Expr, Query, SimpleExpr};
 use sea_orm::{ConnectionTrait, DbBackend};
+
+use super::connection::Store;
+use super::port::StoreError;
 
 /// The present moment inside of a statement: when it is reached, not when its transaction began.
 pub(super) fn now(db: &impl ConnectionTrait) -> SimpleExpr {
     match db.get_database_backend() {
         DbBackend::Postgres => Expr::cust("clock_timestamp()"),
         _ => Expr::value(crate::sources::now()),
+    }
+}
+
+impl Store {
+    /// What the clock shows that replicas share; none where they are on one host.
+    pub async fn clock(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+        if self.backend() != DbBackend::Postgres {
+            return Ok(None);
+        }
+        let query = Query::select().expr_as(now(self.reader()), "now").to_owned();
+        let row = self.reader().query_one(&query).await?;
+        Ok(row.map(|row| row.try_get("", "now")).transpose()?)
     }
 }
 

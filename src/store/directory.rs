@@ -5,7 +5,7 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
-use super::connection::Store;
+use super::connection::{Key, Store};
 use super::port::StoreError;
 use crate::domain::business::Business;
 use crate::domain::ids::{AgentId, BusinessId, PhoneNumberId};
@@ -109,6 +109,7 @@ impl Store {
             ])
             .to_owned();
         let txn = self.begin().await?;
+        txn.lock(vec![Key::of("business", business.id.as_str())]).await?;
         let is_new = Entity::find_by_id(business.id.as_str()).one(&txn).await?.is_none();
         Entity::insert(row).on_conflict(replace).exec_without_returning(&txn).await?;
         txn.commit().await?;

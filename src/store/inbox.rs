@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use entity::webhook_inbox::{ActiveModel, Column, Entity, Model};
-use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::{Expr, OnConflict, Query, SimpleExpr};
-use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, TryInsertResult};
+use sea_orm::ActiveValue::{NotSet, Set};
+use sea_orm::sea_query::{Expr, Query, SimpleExpr};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
 
 use super::connection::Store;
 use super::port::StoreError;
@@ -73,10 +73,11 @@ impl TryFrom<Model> for ParkedNotice {
     }
 }
 
-/// Files a delivery; false where the same body was filed before.
-pub(super) async fn file(db: &impl ConnectionTrait, delivery: &Delivery) -> Result<bool, DbErr> {
+/// The row of a delivery.
+pub(super) fn row_of(delivery: &Delivery) -> ActiveModel {
     let settled = delivery.state == DeliveryState::Settled;
-    let row = ActiveModel {
+    ActiveModel {
+        id: NotSet,
         body_hash: Set(delivery.body_hash.clone()),
         event_type: Set(delivery.event_type.clone()),
         state: Set(delivery.state.as_str().to_owned()),
@@ -88,53 +89,32 @@ pub(super) async fn file(db: &impl ConnectionTrait, delivery: &Delivery) -> Resu
         notice: Set(serde_json::to_value(&delivery.notice).expect("a notice is a map with text keys")),
         received_at: Set(delivery.received_at),
         settled_at: Set(settled.then_some(delivery.received_at)),
-        ..Default::default()
-    };
-    let once = OnConflict::column(Column::BodyHash).do_nothing().to_owned();
-    let inserted = Entity::insert(row).on_conflict(once).try_insert().exec_without_returning(db).await?;
-    Ok(matches!(inserted, TryInsertResult::Inserted(rows) if rows > 0))
+    }
 }
 
 /// The webhooks that wait for one of these references.
-pub(super) async fn parked_for(db: &impl ConnectionTrait, references: &References) -> Result<Vec<Model>, DbErr> {
-    let mut any = Condition::any();
-    for Reference { kind, value } in references.iter() {
-        any = match kind {
-            ReferenceKind::ConversationId => any.add(Column::ConversationId.eq(value)),
-            ReferenceKind::CallSid | ReferenceKind::SipCallId => any.add(Column::CallSid.eq(value)),
-        };
+pub(super) async fn parked_for(
+    db: &impl ConnectionTrait,
+    references: impl Iterator<Item = &Reference>,
+) -> Result<Vec<Model>, DbErr> {
+    let (mut conversations, mut carrier_calls) = (Vec::new(), Vec::new());
+    for Reference { kind, value } in references {
+        match kind {
+            ReferenceKind::ConversationId => conversations.push(value.as_str()),
+            ReferenceKind::CallSid | ReferenceKind::SipCallId => carrier_calls.push(value.as_str()),
+        }
     }
-    if any.is_empty() {
+    if conversations.is_empty() && carrier_calls.is_empty() {
         return Ok(Vec::new());
     }
+    let any =
+        Condition::any().add(Column::ConversationId.is_in(conversations)).add(Column::CallSid.is_in(carrier_calls));
     Entity::find().filter(waits()).filter(any).order_by_asc(Column::Id).all(db).await
 }
 
 /// Those that wait for their call, in whichever way.
 fn waits() -> SimpleExpr {
     Column::State.is_in([DeliveryState::Parked.as_str(), DeliveryState::Early.as_str()])
-}
-
-/// Marks waiting webhooks as settled.
-pub(super) async fn settle(
-    db: &impl ConnectionTrait,
-    ids: &[i64],
-    outcome: &str,
-    call_id: Option<CallId>,
-) -> Result<(), DbErr> {
-    if ids.is_empty() {
-        return Ok(());
-    }
-    Entity::update_many()
-        .col_expr(Column::State, Expr::value("settled"))
-        .col_expr(Column::Outcome, Expr::value(outcome))
-        .col_expr(Column::CallId, Expr::value(call_id.map(|id| id.to_string())))
-        .col_expr(Column::SettledAt, Expr::value(Some(crate::sources::now())))
-        .filter(Column::Id.is_in(ids.iter().copied()))
-        .filter(waits())
-        .exec(db)
-        .await?;
-    Ok(())
 }
 
 impl Store {
@@ -171,6 +151,6 @@ impl Store {
 
     /// The webhooks that wait for one of these references.
     pub async fn parked_for(&self, references: &References) -> Result<Vec<ParkedNotice>, StoreError> {
-        parked_for(self.reader(), references).await?.into_iter().map(ParkedNotice::try_from).collect()
+        parked_for(self.reader(), references.iter()).await?.into_iter().map(ParkedNotice::try_from).collect()
     }
 }

@@ -8,7 +8,7 @@ use sea_orm::sea_query::OnConflict;
 use sea_orm::{ConnectionTrait, DbErr, EntityTrait};
 use serde_json::json;
 
-use super::connection::Store;
+use super::connection::{Key, Store};
 use super::port::StoreError;
 use crate::domain::ids::{PlanName, PoolId};
 use crate::domain::pool::Pool;
@@ -46,6 +46,11 @@ pub(super) async fn read(db: &impl ConnectionTrait, id: &PoolId) -> Result<Optio
     Entity::find_by_id(id.as_str()).one(db).await?.as_ref().map(pool_of).transpose()
 }
 
+/// What is written is made of what was read: nobody else writes meanwhile.
+fn key_of(pool: &PoolId) -> Key {
+    Key::of("pool", pool.as_str())
+}
+
 impl Store {
     /// The pool as it is now.
     pub async fn pool(&self, id: &PoolId) -> Result<Option<Pool>, StoreError> {
@@ -58,6 +63,7 @@ impl Store {
     pub async fn seed_pool(&self, configured: &Pool) -> Result<Pool, StoreError> {
         let says = json!({ "cap": configured.cap, "reserves": configured.reserves });
         let txn = self.begin().await?;
+        txn.lock(vec![key_of(&configured.id)]).await?;
         let row = Entity::find_by_id(configured.id.as_str()).one(&txn).await?;
         let pool = match &row {
             None => configured.clone(),
@@ -85,6 +91,7 @@ impl Store {
         paused: Option<bool>,
     ) -> Result<Option<Pool>, StoreError> {
         let txn = self.begin().await?;
+        txn.lock(vec![key_of(id)]).await?;
         let Some(row) = Entity::find_by_id(id.as_str()).one(&txn).await? else { return Ok(None) };
         let mut pool = pool_of(&row)?;
         pool.cap = cap.unwrap_or(pool.cap);

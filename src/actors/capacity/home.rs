@@ -43,16 +43,18 @@ pub(super) enum Step {
     Begin(NewEpoch),
 }
 
-/// What to do, given Redis, and the database's row as it was read after that.
-pub(super) fn next_step(redis: RedisSight, row: Option<EpochState>) -> Step {
+/// What to do, given Redis, the database's row as it was read after that, and the latest epoch that this replica has
+/// seen whole.
+pub(super) fn next_step(redis: RedisSight, row: Option<EpochState>, seen_whole: Option<Epoch>) -> Step {
     let Some(row) = row.filter(|row| row.home != Home::Memory) else {
         return Step::Begin(NewEpoch {
             home: Home::Redis,
-            after: row.map(|row| row.epoch),
+            after: Some(row.map_or(Epoch(0), |row| row.epoch)),
             at_least: newest(redis),
             unseen_for: None,
         });
     };
+    let may_be_loading = row.age < LOADING && seen_whole != Some(row.epoch);
     let begin =
         |home, unseen_for| Step::Begin(NewEpoch { home, after: Some(row.epoch), at_least: newest(redis), unseen_for });
     match (row.home, redis) {
@@ -60,7 +62,7 @@ pub(super) fn next_step(redis: RedisSight, row: Option<EpochState>) -> Step {
         (Home::Database, _) => Step::Serve(row),
         (_, RedisSight::Reached { whole, .. }) if whole == Some(row.epoch) => Step::Serve(row),
         // The epoch is written to the database before it is to Redis: a newer one there was lost here.
-        (_, RedisSight::Reached { whole, .. }) if whole > Some(row.epoch) || row.age >= LOADING => {
+        (_, RedisSight::Reached { whole, .. }) if whole > Some(row.epoch) || !may_be_loading => {
             begin(Home::Redis, None)
         }
         (_, RedisSight::Reached { .. }) => Step::Wait,
@@ -136,11 +138,19 @@ mod tests {
         begin(Home::Redis, Some(3), 0, None)
     )]
     fn the_ledger_goes_where_it_can_be_trusted(#[case] redis: RedisSight, #[case] row: EpochState, #[case] step: Step) {
-        assert_eq!(next_step(redis, Some(row)), step);
+        assert_eq!(next_step(redis, Some(row), None), step);
+    }
+
+    #[test]
+    fn a_ledger_that_was_whole_and_is_not_any_more_is_not_waited_for() {
+        let young = there(7, Home::Redis, 1, 0);
+        let empty = reached(None, None, 9);
+        assert_eq!(next_step(empty, Some(young), Some(Epoch(6))), Step::Wait);
+        assert_eq!(next_step(empty, Some(young), Some(Epoch(7))), begin(Home::Redis, Some(7), 0, None));
     }
 
     #[test]
     fn a_fresh_database_begins_in_redis() {
-        assert_eq!(next_step(RedisSight::Away, None), begin(Home::Redis, None, 0, None));
+        assert_eq!(next_step(RedisSight::Away, None, None), begin(Home::Redis, Some(0), 0, None));
     }
 }

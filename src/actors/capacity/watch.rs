@@ -28,6 +28,8 @@ pub(super) struct Watch {
     /// Redis has not answered since …
     away_since: Option<Instant>,
     noted_at: Option<Instant>,
+    /// The latest epoch whose ledger was whole.
+    seen_whole: Option<Epoch>,
 }
 
 impl Watch {
@@ -109,7 +111,7 @@ impl CapacityActor {
                 return self.looked(ctx);
             }
         };
-        match next_step(redis, row) {
+        match next_step(redis, row, self.watch.seen_whole) {
             Step::Serve(row) => self.serve(row, ctx),
             Step::Wait if matches!(self.state, State::Serving { .. } | State::Away { .. }) => {
                 self.state = State::settling();
@@ -159,6 +161,7 @@ impl CapacityActor {
         // What the provider was asked for stays asked for: a row read before that does not take it back.
         let asked = matches!(before, State::Serving { epoch: present, surveyed: true, .. } if present == epoch);
         self.state = State::Serving { epoch, home, surveyed: surveyed || asked };
+        self.watch.seen_whole = Some(epoch);
         if !matches!(before, State::Serving { epoch: present, .. } if present == epoch) {
             tracing::info!(epoch = epoch.0, home = home.as_str(), "admissions are decided under this epoch");
             self.mirror.outdate();

@@ -3,6 +3,7 @@
 //! | room | what lives there |
 //! | --- | --- |
 //! | here | build, listen, drain |
+//! | `clock` | one clock for all replicas |
 //! | `actors` | the actors, started in the order in which they need each other |
 //! | `options` | from settings to what each room wants to know |
 //! | `webhooks` | which webhooks are believed; the embedded provider |
@@ -10,6 +11,7 @@
 //! | `stopping` | signals |
 
 mod actors;
+mod clock;
 mod options;
 mod past;
 mod stopping;
@@ -38,6 +40,7 @@ use crate::settings::{ProviderKind, Settings};
 use crate::store::{EventStore, ProcessLock, Sharing, Store, StoreError, StoreOptions};
 use crate::telemetry::Metrics;
 use actors::Actors;
+use clock::{keep_clock, set_clock};
 use options::{app_state, plans_of, provider_of, retry_after_of};
 use past::adopt_the_past;
 pub(super) use stopping::stop_signal;
@@ -103,6 +106,7 @@ impl Application {
         let numbering_plans = tokio::task::spawn_blocking(load_numbering_plans);
         let sharing = if settings.redis.url.is_some() { Sharing::Shared } else { Sharing::Alone };
         let (store, lock, doors) = open(&settings, sharing).await?;
+        set_clock(&store).await;
         let metrics = Arc::new(Metrics::new());
         let roster = Roster::new(Arc::clone(&metrics));
         let plans = Arc::new(plans_of(&settings)?);
@@ -143,6 +147,7 @@ impl Application {
             adopt_the_past(&gate, simulator.is_some()).await?;
         }
         watch_pool(gate.clone());
+        keep_clock(gate.clone());
         numbering_plans.await.map_err(|error| StartError::Failed(error.to_string()))?;
 
         let listener = TcpListener::bind(settings.server.bind).map_err(|error| {

@@ -11,7 +11,8 @@
 //!
 //! What is there is **whole** where the server is the one it was loaded into (neither restarted nor promoted since:
 //! either may have lost the last writes), every key is there, and the number of slots is the number counted. All else
-//! is as if nothing were there, until it is loaded again under a later epoch.
+//! is as if nothing were there, until it is loaded again under a later epoch. (`master_replid` changes, too, when the
+//! first replica is attached and an hour after the last has gone: a rebuild for nothing, which takes a moment.)
 //!
 //! **A timeout is ambiguous**: the script may have run, or run yet. The caller turns the acquires of that batch into
 //! give-backs and sends all else again, in a batch of its own. Batches are numbered, and a script does nothing once
@@ -26,6 +27,8 @@ mod holder;
 mod keys;
 mod occupied;
 mod scripts;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -73,6 +76,12 @@ pub struct RedisLedger {
     switched: Option<Epoch>,
 }
 
+/// Holders beside the ledger.
+struct Staged {
+    keys: [String; 2],
+    calls: usize,
+}
+
 impl RedisLedger {
     /// The ledger of a pool; nothing is connected yet, and Redis may be away.
     ///
@@ -88,16 +97,32 @@ impl RedisLedger {
         })
     }
 
-    async fn stage(&mut self, staged: &[String; 2], holders: &[(Holder, Sequence)]) -> Result<(), LedgerError> {
+    /// Puts the holders beside the ledger that is there.
+    async fn stage(&mut self, epoch: Epoch, holders: &[(Holder, Sequence)]) -> Result<Staged, LedgerError> {
+        self.loads += 1;
+        let keys = self.keys.staged(epoch, self.sender, self.loads);
         for chunk in holders.chunks(CHUNK) {
-            let mut script = scripts::STAGE.key(&staged[..]);
+            let mut script = scripts::STAGE.key(&keys[..]);
             script.arg(millis(STAGED_FOR));
             for (holder, as_of) in chunk {
                 holder::tell(&mut script, holder, *as_of);
             }
             self.connection.run::<()>(&script).await?;
         }
-        Ok(())
+        let calls: HashSet<CallId> = holders.iter().map(|(holder, _)| holder.call_id).collect();
+        Ok(Staged { keys, calls: calls.len() })
+    }
+
+    /// Makes what was staged the ledger.
+    async fn switch(&mut self, epoch: Epoch, pool: &Pool, staged: &Staged) -> Result<(), LedgerError> {
+        let mut script = self.script(&scripts::SWITCH);
+        script.key(&staged.keys[..]).arg(epoch.0).arg(staged.calls);
+        batch::tell_terms(&mut script, pool);
+        self.switched = Some(epoch);
+        match self.connection.run(&script).await? {
+            (_, true) => Ok(()),
+            (holds, false) => Err(not_ready(holds)),
+        }
     }
 
     fn script<'a>(&self, script: &'a redis::Script) -> ScriptInvocation<'a> {
@@ -130,18 +155,8 @@ impl SlotLedger for RedisLedger {
         if self.switched >= Some(epoch) || self.newest().await? >= Some(epoch) {
             return Err(LedgerError::NotReady { holds: self.look().await? });
         }
-        self.loads += 1;
-        let staged = self.keys.staged(epoch, self.sender, self.loads);
-        self.stage(&staged, &holders).await?;
-        let calls: HashSet<CallId> = holders.iter().map(|(holder, _)| holder.call_id).collect();
-        let mut script = self.script(&scripts::SWITCH);
-        script.key(&staged[..]).arg(epoch.0).arg(calls.len());
-        batch::tell_terms(&mut script, &pool);
-        self.switched = Some(epoch);
-        match self.connection.run(&script).await? {
-            (_, true) => Ok(()),
-            (holds, false) => Err(not_ready(holds)),
-        }
+        let staged = self.stage(epoch, &holders).await?;
+        self.switch(epoch, &pool, &staged).await
     }
 
     async fn apply(&mut self, epoch: Epoch, batch: &[Instruction]) -> Result<Vec<Answer>, LedgerError> {

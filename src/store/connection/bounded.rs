@@ -69,7 +69,7 @@ impl Bounded<DatabaseConnection> {
 }
 
 impl Bounded<DatabaseTransaction> {
-    pub(in crate::store) fn transaction(&self) -> &DatabaseTransaction {
+    pub(super) fn transaction(&self) -> &DatabaseTransaction {
         &self.inner
     }
 

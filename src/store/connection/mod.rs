@@ -62,15 +62,12 @@ impl Store {
 
     /// The same with options.
     pub async fn open_with(url: &str, options: StoreOptions) -> Result<Self, StoreError> {
-        let (writer, reader, patience) = match scheme_of(url)? {
-            DbBackend::Postgres => {
-                let pool = postgres::connect(url, options.max_connections).await?;
-                (pool.clone(), pool, Patience::Each(postgres::ANSWER))
-            }
-            _ => {
-                let (writer, reader) = sqlite::connect(url).await?;
-                (writer, reader, Patience::Endless)
-            }
+        let (writer, reader, patience) = if scheme_of(url)? == DbBackend::Postgres {
+            let pool = postgres::connect(url, options.max_connections).await?;
+            (pool.clone(), pool, Patience::Each(postgres::ANSWER))
+        } else {
+            let (writer, reader) = sqlite::connect(url).await?;
+            (writer, reader, Patience::Endless)
         };
         let [writer, reader] = [writer, reader].map(|pool| Bounded::new(pool, patience));
         Ok(Self { writer, reader, url: url.to_owned() })

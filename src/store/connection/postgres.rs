@@ -18,7 +18,7 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 /// A replica that stands still in the middle of a transaction loses its locks after this.
 const IDLE_IN_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a migration waits for others that migrate, and for statements that use its tables.
-const MIGRATION_LOCK_TIMEOUT: Duration = Duration::from_secs(60);
+const MIGRATION_LOCK_TIMEOUT: Duration = Duration::from_mins(1);
 /// A connection that is unused for longer is asked whether it is alive before it is used.
 const FRESH: Duration = Duration::from_secs(1);
 /// How long a connection may take to come to rest when it is given back.

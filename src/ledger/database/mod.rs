@@ -94,3 +94,6 @@ impl SlotLedger for DatabaseLedger {
         self.read().await?.holders().await
     }
 }
+
+#[cfg(test)]
+mod tests;

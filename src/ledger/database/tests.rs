@@ -1,0 +1,178 @@
+//! The database as the ledger, on real databases: two replicas, one rule.
+
+use callgate_rig::Postgres;
+use rstest::rstest;
+use std::sync::LazyLock;
+use tempfile::TempDir;
+
+use super::*;
+use crate::domain::admission::{Rejection, Request, Verdict};
+use crate::domain::call::{Call, Command, Context, Direction, Profile, Record, Slot, Source, decide, evolve};
+use crate::domain::ids::CallId;
+use crate::sources;
+use crate::store::{Append, EventStore, Home, NewEpoch, Trace, Write};
+
+static POSTGRES: LazyLock<Postgres> = LazyLock::new(|| Postgres::start_with(&["fsync=off"]));
+
+/// One database, and what two replicas make of it.
+struct Shared {
+    store: Store,
+    _folder: Option<TempDir>,
+}
+
+async fn sqlite() -> Shared {
+    let folder = TempDir::new().unwrap();
+    let url = format!("sqlite://{}?mode=rwc", folder.path().join("gate.db").display());
+    shared(&url, Some(folder)).await
+}
+
+async fn postgres() -> Shared {
+    let name = format!("slots_{}", sources::new_uuid().simple());
+    shared(&POSTGRES.create_database(&name), None).await
+}
+
+async fn shared(url: &str, folder: Option<TempDir>) -> Shared {
+    let store = Store::open(url).await.unwrap();
+    store.migrate().await.unwrap();
+    store.seed_pool(&pool(2)).await.unwrap();
+    Shared { store, _folder: folder }
+}
+
+fn pool(cap: u32) -> Pool {
+    Pool { id: PoolId::default_pool(), cap, paused: false, reserves: std::collections::BTreeMap::new() }
+}
+
+impl Shared {
+    fn replica(&self) -> DatabaseLedger {
+        DatabaseLedger::new(self.store.clone(), PoolId::default_pool())
+    }
+
+    async fn begin(&self, home: Home) -> Epoch {
+        self.store.begin_epoch(&PoolId::default_pool(), NewEpoch::at(home)).await.unwrap().state().epoch
+    }
+
+    /// Stores the admission of a call, as its session does.
+    async fn admit(&self, call_id: CallId, epoch: Epoch) {
+        let profile = Profile {
+            pool: PoolId::default_pool(),
+            business_id: "b".parse().unwrap(),
+            plan: "PRO".parse().unwrap(),
+            direction: Direction::Outbound,
+            source: Source::api(),
+            agent_id: "agent_1".parse().unwrap(),
+            phone_number_id: None,
+            counterpart: None,
+            user_id: None,
+            request_hash: None,
+            max_duration_seconds: None,
+        };
+        let command = Command::Request { profile, epoch: epoch.0, business_limit: 9 };
+        let events = decide(&Call::Absent, command, &Context { now: sources::now() }).unwrap();
+        let call = events.iter().fold(Call::Absent, evolve);
+        let append = Append {
+            call_id,
+            expected: Sequence::START,
+            record: Record::of(&call).unwrap(),
+            events,
+            epoch: Some(epoch),
+            delivery: None,
+            settles: Vec::new(),
+            trace: Trace::default(),
+        };
+        self.store.commit(&[Write::Append(Box::new(append))]).await.unwrap().remove(0).unwrap();
+    }
+}
+
+fn ask(call_id: CallId, lease: u64) -> Instruction {
+    let request =
+        Request { call_id, business_id: "b".parse().unwrap(), plan: "PRO".parse().unwrap(), business_limit: 9 };
+    Instruction::Acquire(request, LeaseId(lease))
+}
+
+async fn verdict(ledger: &mut DatabaseLedger, epoch: Epoch, call_id: CallId, lease: u64) -> Verdict {
+    match ledger.apply(epoch, &[ask(call_id, lease)]).await.unwrap()[0] {
+        Answer::Acquired(verdict, _) => verdict,
+        ref other => panic!("an acquire is answered as one, not {other:?}"),
+    }
+}
+
+const FULL: Verdict = Verdict::Rejected(Rejection::GlobalCapacity);
+
+#[rstest]
+#[case::sqlite(sqlite())]
+#[case::postgres(postgres())]
+#[actix::test]
+async fn i1_two_replicas_at_once_give_as_many_leases_as_the_cap_allows(
+    #[case]
+    #[future(awt)]
+    shared: Shared,
+) {
+    let epoch = shared.begin(Home::Database).await;
+    let asked = (0..2).map(|_| {
+        let mut ledger = shared.replica();
+        async move {
+            let mut granted = 0;
+            for lease in 0..20 {
+                let verdict = verdict(&mut ledger, epoch, sources::new_call_id(), lease).await;
+                granted += usize::from(verdict == Verdict::Granted);
+            }
+            granted
+        }
+    });
+    let granted: usize = futures_util::future::join_all(asked).await.into_iter().sum();
+    assert_eq!(granted, 2);
+    assert_eq!(shared.replica().occupied().await.unwrap().total.held, 2);
+}
+
+#[rstest]
+#[case::sqlite(sqlite())]
+#[case::postgres(postgres())]
+#[actix::test]
+async fn i1_an_admission_counts_once_before_and_after_it_is_stored(
+    #[case]
+    #[future(awt)]
+    shared: Shared,
+) {
+    let epoch = shared.begin(Home::Database).await;
+    let (mut one, mut other) = (shared.replica(), shared.replica());
+    let (call_id, second) = (sources::new_call_id(), sources::new_call_id());
+    assert_eq!(verdict(&mut one, epoch, call_id, 1).await, Verdict::Granted);
+    assert_eq!(verdict(&mut one, epoch, call_id, 1).await, Verdict::Granted, "the answer may have been lost");
+    assert_eq!(verdict(&mut other, epoch, call_id, 2).await, Verdict::Held);
+    shared.admit(call_id, epoch).await;
+    assert_eq!(other.occupied().await.unwrap().total.held, 1);
+    assert_eq!(verdict(&mut other, epoch, second, 3).await, Verdict::Granted);
+    assert_eq!(verdict(&mut one, epoch, sources::new_call_id(), 4).await, FULL);
+
+    // What another lease has stays; what the log has stays.
+    let back = [Instruction::GiveBack(second, LeaseId(9)), Instruction::GiveBack(call_id, LeaseId(1))];
+    assert_eq!(one.apply(epoch, &back).await.unwrap(), [Answer::Released(false); 2]);
+    assert_eq!(one.apply(epoch, &[Instruction::GiveBack(second, LeaseId(3))]).await.unwrap(), [Answer::Released(true)]);
+    let holders = one.holders().await.unwrap();
+    assert_eq!(holders.iter().map(|holder| (holder.call_id, holder.slot)).collect::<Vec<_>>(), [(call_id, Slot::Held)]);
+}
+
+#[rstest]
+#[case::sqlite(sqlite())]
+#[case::postgres(postgres())]
+#[actix::test]
+async fn i1_a_new_epoch_ends_the_leases_of_the_old_and_another_home_decides_elsewhere(
+    #[case]
+    #[future(awt)]
+    shared: Shared,
+) {
+    let old = shared.begin(Home::Database).await;
+    let mut ledger = shared.replica();
+    assert_eq!(verdict(&mut ledger, old, sources::new_call_id(), 1).await, Verdict::Granted);
+    let new = shared.begin(Home::Database).await;
+    assert_eq!(ledger.occupied().await.unwrap().total.held, 0);
+    let late = ledger.apply(old, &[ask(sources::new_call_id(), 2)]).await.unwrap_err();
+    assert_eq!(late, LedgerError::NotReady { holds: Some(new) });
+    assert_eq!(ledger.load(new, pool(2), Vec::new()).await, Ok(()));
+
+    let redis = shared.begin(Home::Redis).await;
+    for epoch in [new, redis] {
+        let elsewhere = ledger.apply(epoch, &[ask(sources::new_call_id(), 3)]).await.unwrap_err();
+        assert_eq!(elsewhere, LedgerError::NotReady { holds: None });
+    }
+}
