@@ -56,10 +56,9 @@ impl Builder {
         self
     }
 
-    /// Sweeps the ledger every second, and asks the provider as often.
-    pub(crate) fn sweeping(self) -> Self {
+    /// Compares ledger and table every second.
+    pub(crate) fn sweeps_the_ledger(self) -> Self {
         self.env("CALLGATE__RECONCILE__LEDGER_INTERVAL_SECONDS", "1")
-            .env("CALLGATE__RECONCILE__INTERVAL_SECONDS", "1")
             .env("CALLGATE__RECONCILE__STARTUP_DELAY_SECONDS", "0")
     }
 
@@ -355,7 +354,7 @@ impl Cluster {
     pub(crate) async fn ends_well(&self) {
         self.provider.behave(serde_json::json!({"talkSeconds": null})).await;
         eventually("everybody hangs up", async || {
-            self.provider.hang_up_all().await;
+            self.provider.hang_up_whoever_is_left().await;
             (self.provider.live().await == 0).then_some(())
         })
         .await;
