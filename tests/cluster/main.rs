@@ -8,7 +8,16 @@
 mod support;
 
 mod caps;
+mod chance;
+mod database_faults;
+mod deaths;
+mod failover;
 mod homes;
 mod idempotency;
+mod inside;
+mod rebuilds;
 mod redis_faults;
+mod starting;
+mod stopping;
+mod sweeper;
 mod webhooks;

@@ -157,6 +157,11 @@ impl Replica {
         self.line.as_ref().expect("the cluster was built with lines to Redis")
     }
 
+    /// From its next start on it is without this setting.
+    pub(crate) fn forget(&mut self, name: &str) {
+        self.env.remove(name);
+    }
+
     /// Stops it in the middle of whatever it does (SIGSTOP).
     pub(crate) fn pause(&self) {
         self.running().pause();
