@@ -100,7 +100,7 @@ mod tests {
         let pool = Pool { id: PoolId::default_pool(), cap: 2, paused: false, reserves: BTreeMap::new() };
         store.seed_pool(&pool).await.unwrap();
         let make_ledgers = Arc::new(|| Ledgers::alone(Box::new(MemoryLedger::new())));
-        CapacityActor::new(store, PoolId::default_pool(), make_ledgers, Arc::default()).start()
+        CapacityActor::new(store, PoolId::default_pool(), make_ledgers, Arc::default(), Arc::default()).start()
     }
 
     /// Waits for the ledger, and says that the provider was asked.

@@ -107,6 +107,15 @@ metrics! {
     /// Slots by which the ledger and the session table differed at the last sweep
     pub ledger_drift: Gauge = "callgate_ledger_drift";
 
+    /// Instructions in one batch at the slot ledger
+    pub ledger_batch_size: Histogram = "callgate_ledger_batch_size" from batch_sizes();
+    /// Time that a batch at the slot ledger took
+    pub ledger_batch_duration: Histogram = "callgate_ledger_batch_duration_seconds" from seconds();
+    /// Batches to which the slot ledger gave no answer
+    pub ledger_failures: Counter = "callgate_ledger_failures_total";
+    /// Slot ledgers that this replica rebuilt, by where they are
+    ledger_rebuilds: Family<Mode, Counter> = "callgate_ledger_rebuilds_total";
+
     /// Requests to the provider
     provider_requests: Family<OperationOutcome, Counter> = "callgate_provider_requests_total";
     /// Time until the provider answered
@@ -232,6 +241,17 @@ impl Metrics {
         for mode in LEDGER_MODES {
             self.ledger_mode.get_or_create_owned(&Mode::new(mode)).set(i64::from(mode == current));
         }
+    }
+
+    /// So many instructions went to the ledger together, and were answered (or not) after so long.
+    pub fn record_ledger_batch(&self, size: u32, duration: Duration) {
+        self.ledger_batch_size.observe(f64::from(size));
+        self.ledger_batch_duration.observe(duration.as_secs_f64());
+    }
+
+    /// A ledger was rebuilt there: memory, redis or database.
+    pub fn record_ledger_rebuild(&self, mode: &str) {
+        self.ledger_rebuilds.get_or_create_owned(&Mode::new(mode)).inc();
     }
 
     /// The provider was asked, and answered (or not) after so long.

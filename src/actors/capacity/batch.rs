@@ -1,6 +1,7 @@
 //! One batch at the ledger at a time; what arrives meanwhile is the next.
 
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 use tokio::sync::oneshot;
@@ -9,8 +10,8 @@ use super::{AcquireError, CapacityActor, State};
 use crate::ledger::{Answer, Instruction, LedgerError};
 use crate::store::{Epoch, Home};
 
-/// Instructions in one batch at most.
-const BATCH: usize = 512;
+/// Instructions in one batch at most: the script that decides them holds up every other replica.
+const BATCH: usize = 200;
 /// So often an instruction is tried at ledgers that turn out to be of another epoch.
 const ATTEMPTS: u8 = 4;
 
@@ -72,7 +73,7 @@ impl CapacityActor {
         self.in_flight = true;
         let rest = self.queue.split_off(self.queue.len().min(BATCH));
         let batch = std::mem::replace(&mut self.queue, rest);
-        let ledger = self.ledgers.at(home);
+        let (ledger, began) = (self.ledgers.at(home), Instant::now());
         let applied = async move {
             let instructions: Vec<_> = batch.iter().map(|queued| queued.instruction.clone()).collect();
             let answers = ledger.lock().await.apply(epoch, &instructions).await;
@@ -80,6 +81,7 @@ impl CapacityActor {
         };
         ctx.spawn(applied.into_actor(self).map(move |(batch, answers), act, ctx| {
             act.in_flight = false;
+            act.metrics.record_ledger_batch(u32::try_from(batch.len()).unwrap_or(u32::MAX), began.elapsed());
             act.mirror.outdate();
             act.conclude(epoch, home, batch, answers, ctx);
             act.flush(ctx);
@@ -114,6 +116,7 @@ impl CapacityActor {
                 self.unsettle(epoch, ctx);
             }
             Err(error @ LedgerError::Away(_)) => {
+                self.metrics.ledger_failures.inc();
                 tracing::warn!(%error, home = home.as_str(), instructions = batch.len(), "the ledger does not answer");
                 let rest = std::mem::take(&mut self.queue);
                 self.queue = batch.into_iter().map(Queued::in_doubt).chain(rest).collect();

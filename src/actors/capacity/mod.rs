@@ -28,6 +28,7 @@ use super::crash::{Crash, crash};
 use crate::domain::ids::PoolId;
 use crate::ledger::SlotLedger;
 use crate::store::{Epoch, Home, Store};
+use crate::telemetry::Metrics;
 use batch::Queued;
 pub use requests::{Acquire, AcquireError, Acquired, Configure, Fenced, Put, Release, Surveyed};
 use view::Mirror;
@@ -104,6 +105,7 @@ pub struct CapacityActor {
     pool: PoolId,
     make_ledgers: LedgerFactory,
     backlog: Arc<AtomicUsize>,
+    metrics: Arc<Metrics>,
     ledgers: Ledgers,
     state: State,
     queue: Vec<Queued>,
@@ -115,13 +117,20 @@ pub struct CapacityActor {
 
 impl CapacityActor {
     /// An actor that finds out about its ledger, or rebuilds it from `store`, when it starts.
-    pub fn new(store: Store, pool: PoolId, make_ledgers: LedgerFactory, backlog: Arc<AtomicUsize>) -> Self {
+    pub fn new(
+        store: Store,
+        pool: PoolId,
+        make_ledgers: LedgerFactory,
+        backlog: Arc<AtomicUsize>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         let ledgers = make_ledgers();
         Self {
             store,
             pool,
             make_ledgers,
             backlog,
+            metrics,
             ledgers,
             state: State::settling(),
             queue: Vec::new(),

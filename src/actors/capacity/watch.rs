@@ -139,6 +139,7 @@ impl CapacityActor {
             match rebuilt {
                 Ok(Some(Rebuilt { state, slots, meanwhile })) => {
                     tracing::info!(epoch = state.epoch.0, home = state.home.as_str(), slots, "the ledger is rebuilt");
+                    act.metrics.record_ledger_rebuild(state.home.as_str());
                     act.serve(state, ctx);
                     for instruction in meanwhile {
                         act.tell(instruction, ctx);

@@ -51,13 +51,14 @@ impl Actors {
             }
         };
         let make_ledgers = ledgers_of(settings, store)?;
-        let (capacity_store, backlog) = (store.clone(), roster.backlog("capacity"));
+        let (capacity_store, capacity_metrics) = (store.clone(), Arc::clone(metrics));
+        let backlog = roster.backlog("capacity");
         let capacity = guard(
             "capacity",
             &arbiters[0].handle(),
             roster,
             limits,
-            move || CapacityActor::new(capacity_store, PoolId::default_pool(), make_ledgers, backlog),
+            move || CapacityActor::new(capacity_store, PoolId::default_pool(), make_ledgers, backlog, capacity_metrics),
             give_up(),
         );
         let (journal_events, journal_metrics) = (Arc::clone(&events), Arc::clone(metrics));

@@ -15,8 +15,8 @@
 //! first replica is attached and an hour after the last has gone: a rebuild for nothing, which takes a moment.)
 //!
 //! **A timeout is ambiguous**: the script may have run, or run yet. The caller turns the acquires of that batch into
-//! give-backs and sends all else again, in a batch of its own. Batches are numbered, and a script does nothing once
-//! a later number of the same sender was seen; so what comes late can only have come before the give-backs.
+//! give-backs and sends all else again, in a batch of its own. Batches are numbered, and none is carried out once a
+//! later one of the same sender was: what comes late came before the give-backs, or does nothing.
 //!
 //! Needs Redis 6.2 or later, not as a cluster. Its user needs the keys `{prefix:*` and the commands `eval`, `evalsha`,
 //! `script|load`, `info`, `multi`, `exec`, `set`, `del`, `rename`, `exists`, `pexpire`, `persist` and those of hashes.

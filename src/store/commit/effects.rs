@@ -26,22 +26,22 @@ pub(super) const CHUNK: usize = 1_000;
 /// What all winners do, in their order.
 #[derive(Debug, Default)]
 pub(super) struct Effects<'a> {
-    filed: Vec<&'a Delivery>,
-    settled: Vec<Settled<'a>>,
-    named: Vec<(&'a Reference, CallId)>,
-    moved: Vec<Moved<'a>>,
-    happened: Vec<Happened<'a>>,
+    pub(super) filed: Vec<&'a Delivery>,
+    pub(super) settled: Vec<Settled<'a>>,
+    pub(super) named: Vec<(&'a Reference, CallId)>,
+    pub(super) moved: Vec<Moved<'a>>,
+    pub(super) happened: Vec<Happened<'a>>,
 }
 
 /// A session that moves, by one winner or several.
 #[derive(Clone, Copy, Debug)]
-struct Moved<'a> {
+pub(super) struct Moved<'a> {
     first: &'a Append,
-    last: &'a Append,
+    pub(super) last: &'a Append,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Happened<'a> {
+pub(super) enum Happened<'a> {
     ToACall(&'a Append),
     AtTheGate(&'a Bulletin),
 }

@@ -112,7 +112,7 @@ async fn sequences(txn: &Transaction, asked: &BTreeSet<CallId>) -> Result<HashMa
         let query = Entity::find()
             .select_only()
             .columns([Column::CallId, Column::Sequence])
-            .filter(Column::CallId.is_in(chunk.iter().map(|call| call.to_string())));
+            .filter(Column::CallId.is_in(chunk.iter().map(ToString::to_string)));
         let rows = query.into_tuple::<(String, i64)>().all(txn).await?;
         sequences.extend(rows.into_iter().filter_map(|(call_id, sequence)| {
             Some((call_id.parse().ok()?, Sequence(u64::try_from(sequence).unwrap_or(0))))

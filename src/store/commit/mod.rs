@@ -26,7 +26,7 @@ use super::connection::{Store, Transaction};
 use super::port::{CommitError, Conflict, EventStore, StoreError, Write, Written};
 use crate::domain::ids::CallId;
 use effects::Effects;
-use ground::Ground;
+use ground::{Ground, Waiting};
 use stakes::Stakes;
 
 #[async_trait]
@@ -54,18 +54,18 @@ async fn write_all(txn: &Transaction, batch: &[Write]) -> Result<Vec<Result<Writ
     stakes.lock(txn).await?;
     let mut ground = Ground::read(txn, &stakes).await?;
     let mut effects = Effects::default();
-    let mut verdicts = Vec::with_capacity(batch.len());
-    for write in batch {
-        let verdict = ground.judge(write);
-        if let Ok(effect) = &verdict {
-            ground.absorb(effect);
-            effects.add(effect);
-        }
-        verdicts.push(verdict.map(|effect| effect.meets));
-    }
+    let verdicts: Vec<_> = batch.iter().map(|write| decide(&mut ground, &mut effects, write)).collect();
     let filed = effects.write(txn, &verdicts).await?;
-    let written = |meets: Vec<ground::Waiting>| Written {
+    let written = |meets: Vec<Waiting>| Written {
         parked: meets.into_iter().filter_map(|waiting| waiting.into_notice(&filed)).collect(),
     };
     Ok(verdicts.into_iter().map(|verdict| verdict.map(written)).collect())
+}
+
+/// Judges the next item. Where it wins, those after it stand on what it does; gives the webhooks that it meets.
+fn decide<'a>(ground: &mut Ground, effects: &mut Effects<'a>, write: &'a Write) -> Result<Vec<Waiting>, Conflict> {
+    let effect = ground.judge(write)?;
+    ground.absorb(&effect);
+    effects.add(&effect);
+    Ok(effect.meets)
 }

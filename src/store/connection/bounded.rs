@@ -59,7 +59,7 @@ impl Bounded<DatabaseConnection> {
         self.patience.wait(self.inner.ping()).await
     }
 
-    pub(super) fn pool(&self) -> &DatabaseConnection {
+    pub(in crate::store) fn pool(&self) -> &DatabaseConnection {
         &self.inner
     }
 

@@ -13,11 +13,12 @@ mod postgres;
 mod process_lock;
 mod sqlite;
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, Statement,
     TransactionOptions, TransactionTrait,
 };
 
@@ -74,7 +75,12 @@ impl Store {
     }
 
     /// Brings the schema up to date. Several replicas may start at once: one migrates, the others wait for it.
+    ///
+    /// A schema that a newer release has made serves an older one too: migrations only add.
     pub async fn migrate(&self) -> Result<(), StoreError> {
+        if self.pending_migrations().await?.is_empty() {
+            return Ok(());
+        }
         if self.backend() == DbBackend::Sqlite {
             return Ok(Migrator::up(self.writer.pool(), None).await?);
         }
@@ -92,8 +98,16 @@ impl Store {
 
     /// The migrations that are still to be applied, by name.
     pub async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
-        let pending = Migrator::get_pending_migrations_read_only(&self.reader).await?;
-        Ok(pending.iter().map(|migration| migration.name().to_owned()).collect())
+        let applied = self.applied_migrations().await;
+        let names = Migrator::migrations().into_iter().map(|migration| migration.name().to_owned());
+        Ok(names.filter(|name| !applied.contains(name)).collect())
+    }
+
+    /// Every migration that was applied, by whichever release; none where there is no schema yet.
+    async fn applied_migrations(&self) -> HashSet<String> {
+        let statement = Statement::from_string(self.backend(), "SELECT version FROM seaql_migrations");
+        let rows = self.reader.query_all_raw(statement).await.unwrap_or_default();
+        rows.iter().filter_map(|row| row.try_get("", "version").ok()).collect()
     }
 
     /// Whether the database answers.

@@ -17,7 +17,7 @@ use super::{ACQUIRE_TIMEOUT, postgres, sqlite};
 /// How long a process waits for the one before it to let go.
 const HANDOVER: &str = "2s";
 /// How often the connection that holds the lock is used, so that nothing on the way takes it for idle.
-const PING_EVERY: Duration = Duration::from_secs(3);
+const PING_EVERY: Duration = Duration::from_secs(2);
 /// A connection that says nothing for so long is gone.
 const SILENCE: Duration = Duration::from_secs(10);
 /// `lock_not_available`

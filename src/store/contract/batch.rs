@@ -1,10 +1,13 @@
 //! The group commit: many items of every kind, each with its own fate, in the order given.
 
+use proptest::test_runner::{Config, TestRunner};
 use rstest::rstest;
+use sea_orm::{ConnectionTrait, DbBackend};
 
+use super::batches::{EPOCH, stories};
 use super::support::*;
 use crate::domain::call::Direction;
-use crate::store::{Bulletin, Conflict, DeliveryState, Epoch, EventStore, Sequence, Write};
+use crate::store::{Bulletin, Conflict, DeliveryState, Epoch, EventStore, Sequence, Store, Write};
 
 #[rstest]
 #[tokio::test]
@@ -71,4 +74,70 @@ async fn three_hundred_items_of_every_kind_win_or_lose_one_by_one(#[values(Sqlit
         let stream = store.load(session.id).await.unwrap();
         assert_eq!((stream.sequence(), stream.replay()), (Sequence(3), session.call));
     }
+}
+
+/// Empties the tables and counts from 1 again.
+async fn begin_anew(store: &Store) {
+    for table in ["call_event", "call_reference", "active_call_session", "webhook_inbox"] {
+        let sql = match store.backend() {
+            DbBackend::Postgres => format!("TRUNCATE {table} RESTART IDENTITY"),
+            _ => format!("DELETE FROM {table}; DELETE FROM sqlite_sequence WHERE name = '{table}'"),
+        };
+        store.writer().execute_unprepared(&sql).await.unwrap();
+    }
+}
+
+/// What is stored, but for when it was and under which id a note is.
+async fn lasting(store: &Store) -> Footprint {
+    let mut stored = footprint(store).await;
+    for event in &mut stored.events {
+        event.recorded_at = noon();
+        if Bulletin::is_named(&event.event_type) {
+            (event.occurred_at, event.call_id) = (noon(), String::new());
+        }
+    }
+    stored.references.iter_mut().for_each(|row| row.created_at = noon());
+    stored.sessions.iter_mut().for_each(|row| row.updated_at = noon());
+    stored.inbox.iter_mut().for_each(|row| row.settled_at = row.settled_at.map(|_| noon()));
+    stored
+}
+
+#[rstest]
+fn a_batch_at_once_leaves_what_its_items_leave_one_by_one(#[values(Sqlite, Postgres)] on: Database) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let stores = runtime.block_on(async {
+        let stores = [fresh(on).await, fresh(on).await];
+        for store in &stores {
+            assert_eq!(next_epoch(store).await, EPOCH);
+        }
+        stores
+    });
+    let compare = async |story: Vec<Vec<Write>>| {
+        let [at_once, one_by_one] = &stores;
+        begin_anew(at_once).await;
+        begin_anew(one_by_one).await;
+        for batch in story {
+            // No item knows the numbers that the inbox gives to others of its batch.
+            let known = footprint(at_once).await.inbox.last().map_or(0, |row| row.id);
+            let knows = |write: &Write| match write {
+                Write::Settle { id, .. } => *id <= known,
+                Write::Append(append) => append.settles.iter().all(|id| *id <= known),
+                Write::File(_) | Write::Note(_) => true,
+            };
+            let batch: Vec<Write> = batch.into_iter().filter(knows).collect();
+            let results = at_once.commit(&batch).await.unwrap();
+            let mut singly = Vec::new();
+            for write in batch {
+                singly.push(commit(one_by_one, write).await);
+            }
+            assert_eq!(results, singly);
+            assert_eq!(lasting(at_once).await, lasting(one_by_one).await);
+        }
+    };
+    TestRunner::new(Config { cases: 24, failure_persistence: None, ..Config::default() })
+        .run(&stories(), |story| {
+            runtime.block_on(compare(story));
+            Ok(())
+        })
+        .unwrap();
 }

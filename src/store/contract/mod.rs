@@ -4,16 +4,20 @@
 
 mod append;
 mod batch;
+pub(super) mod batches;
 mod directory;
 mod epoch;
+mod feed;
 mod inbox;
 mod keys;
 mod log;
+mod named_lock;
 mod opening;
+mod outage;
 mod pools;
 mod reference;
 mod replay;
 mod runs;
 mod schema;
 mod sessions;
-mod support;
+pub(super) mod support;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use entity::active_call_session::{Column, Entity};
 use rstest::rstest;
-use sea_orm::EntityTrait;
 use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use super::support::*;
 use crate::domain::call::{Command, EndReason, Status, TerminationReason, Witness};
@@ -177,4 +177,20 @@ async fn a_row_that_cannot_be_read_is_an_error(#[values(Sqlite, Postgres)] on: D
     Entity::update_many().col_expr(Column::Status, Expr::value("singing")).exec(store.writer()).await.unwrap();
     let error = store.session(call.id).await.unwrap_err();
     assert!(error.0.contains(&call.id.to_string()) && error.0.contains("singing"), "{error}");
+}
+
+#[rstest]
+#[tokio::test]
+async fn of_many_live_calls_one_that_cannot_be_read_is_named_not_left_out(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
+    let calls = [admitted(&store).await, admitted(&store).await, admitted(&store).await];
+    let spoilt = calls[1].id.to_string();
+    Entity::update_many()
+        .col_expr(Column::Metadata, Expr::value(serde_json::json!({ "profile": "none" })))
+        .filter(Column::CallId.eq(&spoilt))
+        .exec(store.writer())
+        .await
+        .unwrap();
+    let error = store.live_sessions().await.unwrap_err();
+    assert!(error.0.contains(&spoilt), "{error}");
 }

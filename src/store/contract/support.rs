@@ -35,12 +35,12 @@ pub(super) use Database::{Postgres, Sqlite};
 static SERVER: LazyLock<callgate_rig::Postgres> =
     LazyLock::new(|| callgate_rig::Postgres::start_with(&["fsync=off", "max_connections=300"]));
 /// Small enough for many tests at once, and for waiting to be met with.
-const CONNECTIONS: StoreOptions = StoreOptions { max_connections: 4 };
+pub(super) const CONNECTIONS: StoreOptions = StoreOptions { max_connections: 4 };
 
 /// A database of its own for one test.
 pub(super) struct Fresh {
     store: Store,
-    url: String,
+    pub(super) url: String,
     _folder: TempDir,
 }
 

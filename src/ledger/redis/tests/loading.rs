@@ -31,6 +31,18 @@ async fn of_two_rebuilds_at_once_the_later_epoch_wins_whatever_the_order() {
 }
 
 #[actix::test]
+async fn i1_of_two_rebuilds_under_one_epoch_the_first_stays() {
+    let redis = Redis::start();
+    let (mut one, mut other) = (ledger_at(&redis.url()), ledger_at(&redis.url()));
+    let (first, second) =
+        (one.stage(EPOCH, &rows(0..3)).await.unwrap(), other.stage(EPOCH, &rows(0..2)).await.unwrap());
+    one.switch(EPOCH, &pool(5), &first).await.unwrap();
+    let refused = other.switch(EPOCH, &pool(5), &second).await.unwrap_err();
+    assert_eq!(refused, LedgerError::NotReady { holds: Some(EPOCH) });
+    assert_eq!(one.occupied().await.unwrap().total.held, 3);
+}
+
+#[actix::test]
 async fn what_was_not_staged_whole_does_not_become_the_ledger() {
     let redis = Redis::start();
     let mut ledger = with_one_call(&redis).await;
