@@ -3,7 +3,7 @@
 use futures_util::StreamExt;
 use serde_json::Value;
 
-use super::gate::Gate;
+use super::door::Door;
 use super::http::Ask;
 use super::wait::DEADLINE;
 
@@ -22,7 +22,7 @@ pub(crate) struct Feed {
 
 impl Feed {
     /// Opens the gate's feed, behind the event `after` where one is given.
-    pub(crate) async fn open(gate: &Gate, after: Option<u64>) -> Self {
+    pub(crate) async fn open(gate: &Door, after: Option<u64>) -> Self {
         let mut ask = Ask::get("/api/events/stream").header("Accept", "text/event-stream");
         if let Some(after) = after {
             ask = ask.header("Last-Event-ID", &after.to_string());

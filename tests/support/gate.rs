@@ -2,19 +2,18 @@
 //! When a gate goes, it is checked that the provider never saw more outbound calls at once than the cap,
 //! and that no whole telephone number and no secret is in the log.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::path::Path;
 use std::process::{ExitStatus, Output};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::http::{Answer, Ask};
+use super::door::{Door, HighestCap};
 use super::process::{Process, callgate};
 use super::provider::Provider;
 use super::proxy::{Line, Proxy};
-use super::wait::eventually;
 
 /// Signs the provider's webhooks.
 pub(crate) const SECRET: &str = "whsec-of-the-tests";
@@ -23,9 +22,9 @@ pub(crate) const API_KEY: &str = "xi-key-of-the-tests";
 /// The number that most calls go to.
 pub(crate) const NUMBER: &str = "+12065550123";
 /// In every number of these tests, and in no masked one.
-const WHOLE_NUMBERS: &str = "20655501";
+pub(super) const WHOLE_NUMBERS: &str = "20655501";
 /// What the simulated provider carries, unless a test says otherwise: the gate must keep its cap by itself.
-const PROVIDER_CAP: u32 = 1_000;
+pub(super) const PROVIDER_CAP: u32 = 1_000;
 
 /// How a gate is to be set up.
 pub(crate) struct Builder {
@@ -93,9 +92,9 @@ impl Builder {
         env.insert("GLOBAL_CAP".to_owned(), self.cap.to_string());
         env.extend(self.env);
         let (process, address) = serve(folder.path(), &self.arguments, &env);
-        let highest_cap = Cell::new(self.cap);
-        let gate = Gate { process, address, provider, proxy, arguments: self.arguments, env, highest_cap, folder };
-        gate.provider.put_webhook(&gate.address).await;
+        let door = Door::new(address, &HighestCap::of(self.cap));
+        let gate = Gate { process, door, provider, proxy, arguments: self.arguments, env, folder };
+        gate.provider.put_webhook(gate.address()).await;
         if !self.cut_off {
             gate.admits().await;
         }
@@ -135,12 +134,11 @@ fn serve(folder: &Path, arguments: &[String], env: &BTreeMap<String, String>) ->
 #[derive(Debug)]
 pub(crate) struct Gate {
     process: Process,
-    address: String,
+    door: Door,
     pub(crate) provider: Provider,
     proxy: Option<Proxy>,
     arguments: Vec<String>,
     env: BTreeMap<String, String>,
-    highest_cap: Cell<u32>,
     folder: TempDir,
 }
 
@@ -161,11 +159,6 @@ impl Gate {
         Self::builder().start().await
     }
 
-    /// Where it serves, as `http://HOST:PORT`.
-    pub(crate) fn address(&self) -> &str {
-        &self.address
-    }
-
     /// The line to the provider.
     pub(crate) fn proxy(&self) -> &Proxy {
         self.proxy.as_ref().expect("the gate was built behind a proxy")
@@ -174,31 +167,6 @@ impl Gate {
     /// Everything it logged so far.
     pub(crate) fn log(&self) -> String {
         self.process.log()
-    }
-
-    /// Sends a request; no answer may be a 500 or show a whole telephone number.
-    pub(crate) async fn ask(&self, ask: Ask) -> Answer {
-        let asked = format!("{ask:?}");
-        let answer = ask.send(&self.address).await.unwrap_or_else(|error| panic!("no answer to {asked}: {error}"));
-        assert_ne!(answer.code(), 500, "{answer}");
-        assert!(!answer.text().contains(WHOLE_NUMBERS), "a whole number in {answer}");
-        answer
-    }
-
-    pub(crate) async fn get(&self, path: &str) -> Answer {
-        self.ask(Ask::get(path)).await
-    }
-
-    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
-        self.ask(Ask::post(path).json(body)).await
-    }
-
-    pub(crate) async fn put(&self, path: &str, body: &Value) -> Answer {
-        self.ask(Ask::put(path).json(body)).await
-    }
-
-    pub(crate) async fn delete(&self, path: &str) -> Answer {
-        self.ask(Ask::delete(path)).await
     }
 
     /// Runs another command of the program on the same settings.
@@ -220,23 +188,20 @@ impl Gate {
     /// Starts it again on the same database, next to the same provider.
     pub(crate) async fn start_again(&mut self) {
         self.process.kill_9();
-        (self.process, self.address) = serve(self.folder.path(), &self.arguments, &self.env);
-        self.provider.put_webhook(&self.address).await;
+        let (process, address) = serve(self.folder.path(), &self.arguments, &self.env);
+        self.process = process;
+        self.door.moves_to(address);
+        self.provider.put_webhook(self.address()).await;
         self.admits().await;
     }
+}
 
-    /// The pool's cap was raised: from now on so many calls may be live.
-    pub(super) fn allow(&self, cap: u32) {
-        self.highest_cap.set(self.highest_cap.get().max(cap));
-    }
+/// Everything that is asked of a gate is asked at its one door.
+impl Deref for Gate {
+    type Target = Door;
 
-    /// Waits until calls are admitted.
-    async fn admits(&self) {
-        eventually("the gate admits calls", async || {
-            let health = self.get("/health/ready").await;
-            (health.code() == 200 && health.json()["mode"] != "recovering").then_some(())
-        })
-        .await;
+    fn deref(&self) -> &Door {
+        &self.door
     }
 }
 
@@ -245,18 +210,19 @@ impl Drop for Gate {
         if std::thread::panicking() {
             return;
         }
-        if let Some(most) = self.provider.most_live_outbound() {
-            let cap = u64::from(self.highest_cap.get());
-            assert!(most <= cap, "I1: {most} outbound calls were live at the provider, the cap is {cap}");
-        }
-        let log = self.process.log();
-        for secret in [WHOLE_NUMBERS, SECRET, API_KEY] {
-            let line = log.lines().find(|line| line.contains(secret));
-            assert_eq!(line, None, "{secret} is in the log");
-        }
-        let crash = log.lines().find(|line| line.contains("panicked at"));
-        assert_eq!(crash, None, "something crashed");
+        self.highest_cap().judge(&self.provider);
+        assert_discreet(&self.process.log());
     }
+}
+
+/// A log shows no whole number, no secret and no crash.
+pub(super) fn assert_discreet(log: &str) {
+    for secret in [WHOLE_NUMBERS, SECRET, API_KEY] {
+        let line = log.lines().find(|line| line.contains(secret));
+        assert_eq!(line, None, "{secret} is in the log");
+    }
+    let crash = log.lines().find(|line| line.contains("panicked at"));
+    assert_eq!(crash, None, "something crashed");
 }
 
 /// A call as it is asked for.

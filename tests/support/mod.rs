@@ -4,9 +4,13 @@
 //! | --- | --- |
 //! | `process` | one child process: its first lines, its log, its end |
 //! | `provider` | the simulated provider, as a process of its own |
+//! | `cluster` | several replicas on one PostgreSQL and one Redis |
+//! | `database` | a PostgreSQL database of a test's own |
+//! | `door` | where a gate is asked, and what every answer must be like |
 //! | `gate` | callgate as a process of its own, and the checks that follow every test |
 //! | `resources` | the gate's resources by name: calls, businesses, the pool, metrics |
 //! | `http` | one request and its answer |
+//! | `load` | callers on threads of their own: many at once, or on and on |
 //! | `problem` | what an error answer must look like |
 //! | `webhook` | what the provider may say, and its signature |
 //! | `feed` | Server-Sent Events |
@@ -16,9 +20,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+pub(crate) mod cluster;
+pub(crate) mod database;
+pub(crate) mod door;
 pub(crate) mod feed;
 pub(crate) mod gate;
 pub(crate) mod http;
+pub(crate) mod load;
 pub(crate) mod problem;
 pub(crate) mod process;
 pub(crate) mod provider;

@@ -87,6 +87,15 @@ impl Provider {
         }
     }
 
+    /// Whoever is still talking hangs up; somebody may do so just before.
+    pub(crate) async fn hang_up_whoever_is_left(&self) {
+        for conversation in self.live_conversations().await {
+            let hung_up = Ask::post(&format!("/sim/calls/{conversation}/hangup")).send(&self.address).await;
+            let code = hung_up.expect("the simulated provider answers").code();
+            assert!(matches!(code, 200 | 409), "{conversation}: {code}");
+        }
+    }
+
     /// Sends a webhook (again), and returns when it was delivered.
     pub(crate) async fn send_webhook(&self, conversation: &str, kind: &str) {
         let sent = self.state().await["webhooksSent"].as_u64().unwrap();

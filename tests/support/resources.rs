@@ -2,14 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::gate::{Gate, a_call};
+use super::door::Door;
+use super::gate::a_call;
 use super::http::{Answer, Ask};
 use super::wait::{eventually, settles};
 
 /// The states of a call that is not over.
 const LIVE: [&str; 4] = ["placing", "uncertain", "active", "terminating"];
 
-impl Gate {
+impl Door {
     /// Asks for an outbound call of the business.
     pub(crate) async fn post_call(&self, business: &str) -> Answer {
         self.post("/api/calls", &a_call(business)).await

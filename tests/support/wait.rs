@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::time::{Duration, Instant};
 
 /// Longer than anything takes on a busy machine.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(45);
 
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -43,4 +43,12 @@ pub(crate) fn eventually_blocking<T>(what: &str, mut look: impl FnMut() -> Optio
         assert!(began.elapsed() < DEADLINE, "waited {DEADLINE:?} in vain: {what}");
         std::thread::sleep(PAUSE);
     }
+}
+
+/// Looks until there is something to see, and prints how long that took. Nothing is made of the time.
+pub(crate) async fn measured<T>(what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    let seen = eventually(what, look).await;
+    println!("{what}: {:.1} s", began.elapsed().as_secs_f64());
+    seen
 }

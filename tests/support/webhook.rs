@@ -6,7 +6,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use super::gate::{Gate, SECRET};
+use super::door::Door;
+use super::gate::SECRET;
 use super::http::{Answer, Ask};
 
 const PATH: &str = "/api/webhooks/elevenlabs";
@@ -69,7 +70,7 @@ pub(crate) fn ending(kind: &str, conversation: &str, agent: &str) -> Value {
     }
 }
 
-impl Gate {
+impl Door {
     /// Delivers a webhook, signed now.
     pub(crate) async fn post_webhook(&self, body: &Value) -> Answer {
         self.ask(signed(&body.to_string())).await

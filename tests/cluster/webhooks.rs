@@ -1,0 +1,101 @@
+//! Webhooks that come to any replica, twice and at once.
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::support::cluster::Cluster;
+use crate::support::http::Answer;
+use crate::support::webhook::{ending, flat, inbound_started};
+
+/// A cluster to which only the test delivers webhooks.
+async fn deaf_to_the_provider() -> Cluster {
+    let cluster = Cluster::of(3).cap(1).start().await;
+    cluster.put_businesses(&["b1"]).await;
+    cluster.provider.behave(json!({"webhooks": {"lose": true}})).await;
+    cluster
+}
+
+/// The same body to each of these replicas twice, all at once; the answers.
+async fn post_twice(cluster: &Cluster, replicas: &[usize], body: &Value) -> Vec<Answer> {
+    let twice = replicas.iter().chain(replicas);
+    join_all(twice.map(|number| cluster.replica(*number).post_webhook(body))).await
+}
+
+/// The one call that the answers name. A duplicate that is found while the first is being stored names none.
+fn one_call(answers: &[Answer]) -> String {
+    let bodies: Vec<Value> = answers.iter().map(|answer| answer.expect(200)).collect();
+    let mut named: Vec<&str> = bodies.iter().filter_map(|body| body["callId"].as_str()).collect();
+    named.dedup();
+    assert_eq!(named.len(), 1, "{bodies:?}");
+    let unnamed = bodies.iter().filter(|body| body["callId"].is_null());
+    assert!(unnamed.clone().all(|body| body["outcome"] == "duplicate"), "{bodies:?}");
+    named[0].to_owned()
+}
+
+/// The slot is free once: one more call starts, and a second does not.
+async fn assert_one_slot_is_free(cluster: &Cluster) {
+    cluster.replica(2).start_call("b1").await;
+    for replica in cluster.running() {
+        replica.post_call("b1").await.capacity_problem("GLOBAL_CAPACITY_EXCEEDED");
+    }
+}
+
+#[actix::test]
+async fn i4_a_call_that_is_started_here_announced_there_and_ended_elsewhere_has_each_event_once() {
+    let cluster = deaf_to_the_provider().await;
+    let call = cluster.replica(1).start_call("b1").await;
+    let conversation = cluster.replica(1).conversation_of(&call).await;
+
+    let started = flat("conversation.started", &conversation, "agent_1", &json!({}));
+    let answers = post_twice(&cluster, &[2, 3], &started).await;
+    assert_eq!(one_call(&answers), call);
+    cluster.provider.hang_up(&conversation).await;
+    let answers = post_twice(&cluster, &[3, 1], &ending("post_call_transcription", &conversation, "agent_1")).await;
+    assert_eq!(one_call(&answers), call);
+    let ended = answers.iter().filter(|answer| answer.json()["outcome"] == "ended").count();
+    assert_eq!(ended, 1, "one of them ended it: {answers:?}");
+
+    for replica in cluster.running() {
+        assert_eq!(replica.events_of(&call).await, ["CallRequested", "CallAdmitted", "CallPlaced", "CallEnded"]);
+    }
+    assert_one_slot_is_free(&cluster).await;
+    cluster.ends_well().await;
+}
+
+#[actix::test]
+async fn i4_an_inbound_call_that_is_announced_to_all_replicas_at_once_is_one_call_with_one_slot() {
+    let cluster = deaf_to_the_provider().await;
+    let conversation = cluster.provider.start_inbound("agent_9").await;
+
+    let call = one_call(&post_twice(&cluster, &[1, 2, 3], &inbound_started(&conversation, "agent_9")).await);
+    cluster.sweeps_to(1).await;
+    cluster.provider.hang_up(&conversation).await;
+    let over =
+        one_call(&post_twice(&cluster, &[3, 2, 1], &ending("conversation.ended", &conversation, "agent_9")).await);
+
+    assert_eq!(over, call);
+    assert_eq!(cluster.replica(2).events_of(&call).await, ["InboundReceived", "CallAdmitted", "CallEnded"]);
+    assert_one_slot_is_free(&cluster).await;
+    cluster.ends_well().await;
+}
+
+#[actix::test]
+async fn i4_the_end_at_one_replica_and_the_hang_up_at_another_are_one_end() {
+    let cluster = deaf_to_the_provider().await;
+    let call = cluster.replica(1).start_call("b1").await;
+    let conversation = cluster.replica(1).conversation_of(&call).await;
+
+    let ended = ending("conversation.ended", &conversation, "agent_1");
+    let webhooks = post_twice(&cluster, &[1, 3], &ended);
+    let hang_ups = join_all([1, 2, 3].map(|number| cluster.replica(number).delete_call(&call)));
+    let (webhooks, hang_ups) = futures_util::future::join(webhooks, hang_ups).await;
+
+    assert_eq!(one_call(&webhooks), call);
+    assert!(hang_ups.iter().all(|answer| matches!(answer.code(), 202 | 409)), "{hang_ups:?}");
+    cluster.replica(3).call_becomes(&call, "ended").await;
+    let events = cluster.replica(2).events_of(&call).await;
+    for once in ["CallPlaced", "CallEnded"] {
+        assert_eq!(events.iter().filter(|event| *event == once).count(), 1, "{events:?}");
+    }
+    cluster.ends_well().await;
+}
