@@ -122,7 +122,10 @@ impl Postgres {
 fn program_of(name: &str) -> PathBuf {
     let versions = std::fs::read_dir(VERSIONS).into_iter().flatten().flatten().map(|entry| entry.path());
     let newest = versions.max_by_key(|path| path.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok()));
-    newest.map(|path| path.join("bin").join(name)).filter(|path| path.exists()).unwrap_or_else(|| Path::new(name).into())
+    newest
+        .map(|path| path.join("bin").join(name))
+        .filter(|path| path.exists())
+        .unwrap_or_else(|| Path::new(name).into())
 }
 
 /// The servers refuse to run as root: then the user is the one that the package made for them.
