@@ -5,7 +5,7 @@ use crate::names::{Call, Node};
 
 /// One step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
+pub(crate) enum Action {
     /// A lease is asked for, and granted.
     Ask(Node, Call),
     /// Only without `LedgerLock`: the lease that there was room for is inserted.
@@ -92,7 +92,7 @@ pub enum Action {
 
 /// Whose step it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Somebody wants something: it may never come.
     Demand,
     /// Something that is under way goes on: it comes, sooner or later.
@@ -103,7 +103,7 @@ pub enum Kind {
 
 impl Action {
     /// Whose step it is.
-    pub fn kind(self) -> Kind {
+    pub(crate) fn kind(self) -> Kind {
         match self {
             Self::Ask(..) | Self::Revive(..) | Self::SweepLost(..) | Self::KeepOldKeys => Kind::Demand,
             Self::AskTimesOut(..) | Self::TellTimesOut(..) | Self::RenameTimesOut(_) => Kind::Fault(Fault::BatchLost),
@@ -121,7 +121,7 @@ impl Action {
     }
 
     /// Every step there is, possible or not, for these calls.
-    pub fn all(calls: &[Call]) -> Vec<Self> {
+    pub(crate) fn all(calls: &[Call]) -> Vec<Self> {
         let mut all: Vec<Self> = Vec::new();
         for node in Node::ALL {
             all.extend(Self::OF_A_NODE.map(|action| action(node)));

@@ -182,8 +182,8 @@ impl State {
         if self.database.rows[call].is_held() {
             next.database.rows[call] = Row::Over;
         }
-        let sequence = next.database.rows[call].sequence();
-        next.end_attempt(node, call, Chore::Release(sequence)).then_some(next)
+        let chore = next.database.rows[call].release();
+        next.end_attempt(node, call, chore).then_some(next)
     }
 
     /// Appends `AdmissionAbandoned` at sequence 1. Where that is taken the log decides.
@@ -202,7 +202,7 @@ impl State {
             Row::Held(lease) if lease == own || !bounds.has(Mechanism::OwnAdmission) => *row = Row::Over,
             _ => {}
         }
-        let chore = if row.has_slot() { Chore::None } else { Chore::Release(row.sequence()) };
+        let chore = row.release();
         next.end_attempt(node, call, chore).then_some(next)
     }
 }

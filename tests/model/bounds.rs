@@ -4,7 +4,7 @@ use crate::names::{CALLS, Call, Node};
 
 /// A mechanism of the protocol. Each can be taken away, to see what breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mechanism {
+pub(crate) enum Mechanism {
     /// An admission commits only under the epoch of its lease.
     EpochAtCommit,
     /// The epoch cannot move between the look at it and the write of an admission.
@@ -47,7 +47,7 @@ pub enum Mechanism {
 
 /// What may go wrong. Each costs one from the budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// kill -9: a replica forgets everything in memory.
     Crash,
     /// The answer to a commit does not come. The commit is carried out later, or was already, or never is.
@@ -72,84 +72,87 @@ pub enum Fault {
 
 /// One configuration of the model.
 #[derive(Clone, Copy, Debug)]
-pub struct Bounds {
+pub(crate) struct Bounds {
     /// What it looks at, for the report.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Slots.
-    pub cap: usize,
+    pub(crate) cap: usize,
     /// How often A, and how often B, may get or lose a lease for each call.
-    pub asks: [[u8; CALLS]; 2],
+    pub(crate) asks: [[u8; CALLS]; 2],
     /// What may go wrong.
-    pub faults: &'static [Fault],
+    pub(crate) faults: &'static [Fault],
     /// How often something may go wrong, together.
-    pub budget: u8,
+    pub(crate) budget: u8,
+    /// The Redis server is new: the ledger has to be loaded before anything.
+    pub(crate) new_redis: bool,
     /// Epochs beyond this are not looked at.
-    pub epochs: u8,
+    pub(crate) epochs: u8,
     /// Who hears of ends and sweeps.
-    pub keepers: &'static [Node],
+    pub(crate) keepers: &'static [Node],
     /// The sweep may see a ledger that is older than the rows, and puts back what is not lost.
-    pub stale_sweeps: bool,
+    pub(crate) stale_sweeps: bool,
     /// A call that was given up may come alive.
-    pub revivals: bool,
+    pub(crate) revivals: bool,
     /// What is taken away.
-    pub without: Option<Mechanism>,
+    pub(crate) without: &'static [Mechanism],
 }
 
 impl Bounds {
     /// Two calls for one slot, one at each replica, and nothing goes wrong.
-    pub const fn new(name: &'static str) -> Self {
+    pub(crate) const fn new(name: &'static str) -> Self {
         Self {
             name,
             cap: 1,
             asks: [[1, 0, 0], [0, 1, 0]],
             faults: &[],
             budget: 0,
+            new_redis: false,
             epochs: 6,
             keepers: &[Node::B],
             stale_sweeps: false,
             revivals: false,
-            without: None,
+            without: &[],
         }
     }
 
     /// Who may ask for what, and how often.
-    pub const fn asks(self, a: [u8; CALLS], b: [u8; CALLS]) -> Self {
+    pub(crate) const fn asks(self, a: [u8; CALLS], b: [u8; CALLS]) -> Self {
         Self { asks: [a, b], ..self }
     }
 
     /// What may go wrong, and how often together.
-    pub const fn faults(self, budget: u8, faults: &'static [Fault]) -> Self {
-        Self { budget, faults, ..self }
+    pub(crate) const fn faults(self, budget: u8, faults: &'static [Fault]) -> Self {
+        Self { faults, budget, ..self }
     }
 
-    /// The same without a mechanism.
-    pub const fn without(self, mechanism: Mechanism) -> Self {
-        Self { without: Some(mechanism), ..self }
+    /// The same without some mechanisms.
+    pub(crate) const fn without(self, without: &'static [Mechanism]) -> Self {
+        Self { without, ..self }
     }
 
     /// Whether the mechanism is there.
-    pub fn has(&self, mechanism: Mechanism) -> bool {
-        self.without != Some(mechanism)
+    pub(crate) fn has(&self, mechanism: Mechanism) -> bool {
+        !self.without.contains(&mechanism)
     }
 
     /// The calls that anybody asks for.
-    pub fn calls(&self) -> impl Iterator<Item = Call> + use<> {
+    pub(crate) fn calls(&self) -> impl Iterator<Item = Call> + use<> {
         let asks = self.asks;
         (0_u8..).zip(asks[0].into_iter().zip(asks[1])).filter(|(_, (a, b))| a + b > 0).map(|(call, _)| Call(call))
     }
 
     /// How often this replica may ask for this call.
-    pub fn asks_of(&self, node: Node, call: Call) -> u8 {
+    pub(crate) fn asks_of(&self, node: Node, call: Call) -> u8 {
         self.asks[node as usize][usize::from(call.0)]
     }
 
     /// Something may make a rebuild necessary.
-    pub fn may_rebuild(&self) -> bool {
+    pub(crate) fn may_rebuild(&self) -> bool {
         self.faults.iter().any(|fault| !matches!(fault, Fault::Crash | Fault::CommitInDoubt | Fault::BatchLost))
     }
 
     /// Keys of some time ago matter.
-    pub fn has_old_keys(&self) -> bool {
+    pub(crate) fn has_old_keys(&self) -> bool {
         self.faults.iter().any(|fault| matches!(fault, Fault::RestartOld | Fault::RoleReturns | Fault::SplitBrain))
     }
 }

@@ -12,7 +12,7 @@ use crate::state::Cluster;
 const THREADS: usize = 2;
 
 /// Looks at every state within the bounds. Everything must hold, and everything that should be possible must be.
-pub fn holds(bounds: Bounds) {
+pub(crate) fn holds(bounds: Bounds) {
     let began = std::time::Instant::now();
     let finish = HasDiscoveries::AnyFailures;
     let checker = Cluster::new(bounds).checker().threads(THREADS).finish_when(finish).spawn_bfs().join();
@@ -29,18 +29,31 @@ pub fn holds(bounds: Bounds) {
 }
 
 /// Looks for a state in which the property does not hold. One must be found, or the model proves nothing.
-pub fn breaks(bounds: Bounds, property: &'static str) {
-    let began = std::time::Instant::now();
+pub(crate) fn breaks(bounds: Bounds, property: &'static str) {
+    match find(bounds, property) {
+        (states, None) => {
+            panic!("{}: {:?} is missing, and still, in {states} states: {property}", bounds.name, bounds.without)
+        }
+        (states, Some(steps)) => println!("{}: not so within {states} states: {property}:\n{steps}", bounds.name),
+    }
+}
+
+/// This one property holds, whatever else does not.
+pub(crate) fn keeps(bounds: Bounds, property: &'static str) {
+    match find(bounds, property) {
+        (states, None) => println!("{}: {states} states, and still: {property}", bounds.name),
+        (_, Some(steps)) => panic!("{}: not so: {property}:\n{steps}", bounds.name),
+    }
+}
+
+/// How many states there are, or were before the counterexample. One thread, so that it is as short as can be.
+fn find(bounds: Bounds, property: &'static str) -> (usize, Option<String>) {
     let finish = HasDiscoveries::AnyOf(BTreeSet::from([property]));
-    let checker = Cluster::new(bounds).checker().threads(THREADS).finish_when(finish).spawn_bfs().join();
-    let (name, without, states) = (bounds.name, bounds.without, checker.unique_state_count());
-    let Some(path) = checker.discovery(property) else {
-        panic!("{name}: {without:?} is missing, and still, in {states} states: {property}");
-    };
-    let steps = steps(path.into_actions());
-    println!("{name}: not so: {property} (found within {states} states, {:.1?}):\n{steps}", began.elapsed());
+    let checker = Cluster::new(bounds).checker().finish_when(finish).spawn_bfs().join();
+    (checker.unique_state_count(), checker.discovery(property).map(|path| steps(path.into_actions())))
 }
 
 fn steps<A: std::fmt::Debug>(actions: Vec<A>) -> String {
-    actions.into_iter().map(|action| format!("  {action:?}\n")).collect()
+    let steps: Vec<_> = actions.into_iter().map(|action| format!("  {action:?}")).collect();
+    steps.join("\n")
 }

@@ -5,7 +5,7 @@ use crate::names::{Call, Lease, PerCall, PerNode};
 
 /// Where admissions are decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Home {
+pub(crate) enum Home {
     /// In Redis.
     Redis,
     /// Here, while Redis is away.
@@ -14,7 +14,7 @@ pub enum Home {
 
 /// The log of a call, as far as slots go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Row {
+pub(crate) enum Row {
     /// No event.
     #[default]
     Absent,
@@ -32,7 +32,7 @@ pub enum Row {
 
 impl Row {
     /// The sequence of its last event.
-    pub fn sequence(self) -> u8 {
+    pub(crate) fn sequence(self) -> u8 {
         match self {
             Self::Absent => 0,
             Self::Abandoned | Self::Held(_) => 1,
@@ -43,24 +43,24 @@ impl Row {
     }
 
     /// It counts against the cap.
-    pub fn has_slot(self) -> bool {
+    pub(crate) fn has_slot(self) -> bool {
         matches!(self, Self::Held(_) | Self::Overflow)
     }
 
     /// It was admitted and is not over.
-    pub fn is_held(self) -> bool {
+    pub(crate) fn is_held(self) -> bool {
         matches!(self, Self::Held(_))
     }
 
     /// It is settled, and holds nothing.
-    pub fn is_over(self) -> bool {
+    pub(crate) fn is_over(self) -> bool {
         matches!(self, Self::Abandoned | Self::Over | Self::OverAgain)
     }
 }
 
 /// The commit of an admission, on its way to the database. It outlives the replica that sent it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Commit {
+pub(crate) enum Commit {
     /// None.
     #[default]
     None,
@@ -80,7 +80,7 @@ pub enum Commit {
 
 /// What the database says to an admission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// It is stored.
     Stored,
     /// Another epoch has begun.
@@ -91,22 +91,22 @@ pub enum Outcome {
 
 /// The database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Database {
+pub(crate) struct Database {
     /// The fencing token.
-    pub epoch: u8,
+    pub(crate) epoch: u8,
     /// Where admissions are decided.
-    pub home: Home,
+    pub(crate) home: Home,
     /// The session rows.
-    pub rows: PerCall<Row>,
+    pub(crate) rows: PerCall<Row>,
     /// Leases given while the home is the database.
-    pub leases: PerCall<Option<Lease>>,
+    pub(crate) leases: PerCall<Option<Lease>>,
     /// Admissions on their way.
-    pub commits: PerNode<PerCall<Commit>>,
+    pub(crate) commits: PerNode<PerCall<Commit>>,
 }
 
 impl Database {
     /// The first epoch, with Redis as its home and no call.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             epoch: 1,
             home: Home::Redis,
@@ -117,12 +117,12 @@ impl Database {
     }
 
     /// Whether an admission of this epoch may commit.
-    pub fn accepts(&self, epoch: u8, bounds: &Bounds) -> bool {
+    pub(crate) fn accepts(&self, epoch: u8, bounds: &Bounds) -> bool {
         epoch == self.epoch || !bounds.has(Mechanism::EpochAtCommit)
     }
 
     /// Inserts sequence 1 and the session row.
-    pub fn admit(&mut self, call: Call, lease: Lease) -> Outcome {
+    pub(crate) fn admit(&mut self, call: Call, lease: Lease) -> Outcome {
         if self.rows[call] != Row::Absent {
             return Outcome::Conflict;
         }
@@ -131,7 +131,7 @@ impl Database {
     }
 
     /// Begins the next epoch: whatever was leased before can no longer commit.
-    pub fn begin_epoch(&mut self, home: Home) -> u8 {
+    pub(crate) fn begin_epoch(&mut self, home: Home) -> u8 {
         self.epoch += 1;
         self.home = home;
         self.leases = PerCall::default();
@@ -139,12 +139,12 @@ impl Database {
     }
 
     /// The sequences of the rows that have a slot; 0 for the others.
-    pub fn slots(&self) -> PerCall<u8> {
+    pub(crate) fn slots(&self) -> PerCall<u8> {
         PerCall(self.rows.0.map(|row| if row.has_slot() { row.sequence() } else { 0 }))
     }
 
     /// Slots that are taken while the home is the database: rows, and leases of calls without a row.
-    pub fn occupied(&self) -> usize {
+    pub(crate) fn occupied(&self) -> usize {
         let leased = |(row, lease): &(&Row, &Option<Lease>)| row.has_slot() || **row == Row::Absent && lease.is_some();
         self.rows.0.iter().zip(&self.leases.0).filter(leased).count()
     }

@@ -37,7 +37,7 @@ impl State {
             Row::Overflow if self.lines[call] == Line::Ended => Row::OverAgain,
             _ => return None,
         };
-        let mut next = self.keeping(node, call, Chore::Release(row.sequence()), bounds)?;
+        let mut next = self.keeping(node, call, row.release(), bounds)?;
         next.database.rows[call] = row;
         Some(next)
     }
@@ -91,9 +91,8 @@ impl State {
         if self.replicas[node].chores[call] != Chore::Reread {
             return None;
         }
-        let row = self.database.rows[call];
         let mut next = *self;
-        next.replicas[node].chores[call] = if row.is_over() { Chore::Release(row.sequence()) } else { Chore::None };
+        next.replicas[node].chores[call] = self.database.rows[call].release();
         Some(next)
     }
 
@@ -102,7 +101,7 @@ impl State {
         if !rowless || !bounds.has(Mechanism::SweepRowless) {
             return None;
         }
-        let mut next = self.keeping(node, call, Chore::Release(Row::Abandoned.sequence()), bounds)?;
+        let mut next = self.keeping(node, call, Row::Abandoned.release(), bounds)?;
         next.database.rows[call] = Row::Abandoned;
         Some(next)
     }
@@ -112,7 +111,7 @@ impl State {
         if !row.is_over() || !self.has_holder(node, call, bounds) || !bounds.has(Mechanism::SweepOver) {
             return None;
         }
-        self.keeping(node, call, Chore::Release(row.sequence()), bounds)
+        self.keeping(node, call, row.release(), bounds)
     }
 
     pub(crate) fn sweep_lost(&self, node: Node, call: Call, bounds: &Bounds) -> Option<Self> {

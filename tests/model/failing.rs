@@ -57,7 +57,7 @@ impl State {
 
     pub(crate) fn keep_old_keys(&self, bounds: &Bounds) -> Option<Self> {
         let may = bounds.has_old_keys() && self.budget > 0 && self.standby.is_none();
-        may.then(|| Self { standby: Some(self.primary), ..*self })
+        may.then_some(Self { standby: Some(self.primary), ..*self })
     }
 
     fn old_keys(&self) -> Option<Server> {

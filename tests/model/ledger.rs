@@ -36,14 +36,14 @@ impl Database {
     }
 
     /// Whether this call may have a lease here.
-    pub fn has_room(&self, call: Call, bounds: &Bounds) -> bool {
+    pub(crate) fn has_room(&self, call: Call, bounds: &Bounds) -> bool {
         self.leases[call].is_none() && !self.rows[call].has_slot() && self.occupied() < bounds.cap
     }
 }
 
 impl State {
     /// Where a batch of this replica goes.
-    pub fn destination(&self, node: Node) -> Destination {
+    pub(crate) fn destination(&self, node: Node) -> Destination {
         match self.replicas[node].home {
             Home::Redis => Destination::Server(self.replicas[node].server),
             Home::Database => Destination::Database,
@@ -51,7 +51,7 @@ impl State {
     }
 
     /// A batch arrives, from whomever.
-    pub fn carry_out(&mut self, to: Destination, order: Order, epoch: u8, bounds: &Bounds) -> Answer {
+    pub(crate) fn carry_out(&mut self, to: Destination, order: Order, epoch: u8, bounds: &Bounds) -> Answer {
         match (to, &mut self.standby) {
             (Destination::Database, _) => self.database.carry_out(order, epoch, bounds),
             (Destination::Server(1), Some(standby)) => standby.carry_out(order, epoch, bounds),
@@ -60,7 +60,7 @@ impl State {
     }
 
     /// A replica sends a batch and is answered. What it sent before, and no longer waits for, is overtaken.
-    pub fn send(&mut self, node: Node, order: Order, bounds: &Bounds) -> Answer {
+    pub(crate) fn send(&mut self, node: Node, order: Order, bounds: &Bounds) -> Answer {
         let to = self.destination(node);
         let answer = self.carry_out(to, order, self.replicas[node].epoch, bounds);
         if answer != Answer::NotReady && bounds.has(Mechanism::BatchNumbers) && to != Destination::Database {
@@ -70,7 +70,7 @@ impl State {
     }
 
     /// Whether the ledger of this replica's home says that the call has a slot.
-    pub fn has_holder(&self, node: Node, call: Call, bounds: &Bounds) -> bool {
+    pub(crate) fn has_holder(&self, node: Node, call: Call, bounds: &Bounds) -> bool {
         let replica = &self.replicas[node];
         match replica.home {
             Home::Redis => {

@@ -4,11 +4,11 @@ use std::fmt;
 use std::ops::{Index, IndexMut};
 
 /// How many calls a state has room for; [`Bounds`](crate::bounds::Bounds) says how many are used.
-pub const CALLS: usize = 3;
+pub(crate) const CALLS: usize = 3;
 
 /// A call id. Two replicas may ask for the same one: a client sent its Idempotency-Key to both.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Call(pub u8);
+pub(crate) struct Call(pub(crate) u8);
 
 impl fmt::Debug for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -18,7 +18,7 @@ impl fmt::Debug for Call {
 
 /// A replica of the gate.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Node {
+pub(crate) enum Node {
     /// The first.
     A,
     /// The second.
@@ -27,10 +27,10 @@ pub enum Node {
 
 impl Node {
     /// Both.
-    pub const ALL: [Self; 2] = [Self::A, Self::B];
+    pub(crate) const ALL: [Self; 2] = [Self::A, Self::B];
 
     /// Not this one.
-    pub fn other(self) -> Self {
+    pub(crate) fn other(self) -> Self {
         match self {
             Self::A => Self::B,
             Self::B => Self::A,
@@ -46,16 +46,16 @@ impl fmt::Debug for Node {
 
 /// One attempt at a slot for a call: who asked, and for the how many'th time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Lease {
+pub(crate) struct Lease {
     /// Who asked.
-    pub node: Node,
+    pub(crate) node: Node,
     /// Counted for each call, and not forgotten in a crash: lease ids are never used twice.
-    pub serial: u8,
+    pub(crate) serial: u8,
 }
 
 /// One of something for every call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct PerCall<T>(pub [T; CALLS]);
+pub(crate) struct PerCall<T>(pub(crate) [T; CALLS]);
 
 impl<T> Index<Call> for PerCall<T> {
     type Output = T;
@@ -73,7 +73,7 @@ impl<T> IndexMut<Call> for PerCall<T> {
 
 /// One of something for every replica.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct PerNode<T>(pub [T; 2]);
+pub(crate) struct PerNode<T>(pub(crate) [T; 2]);
 
 impl<T> Index<Node> for PerNode<T> {
     type Output = T;

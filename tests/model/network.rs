@@ -4,7 +4,7 @@ use crate::redis::{Order, Staged};
 
 /// Where a batch was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Destination {
+pub(crate) enum Destination {
     /// One of the Redis servers.
     Server(u8),
     /// The database, as the ledger.
@@ -13,7 +13,7 @@ pub enum Destination {
 
 /// What it would do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Content {
+pub(crate) enum Content {
     /// An instruction.
     Order(Order),
     /// The last step of a rebuild.
@@ -22,13 +22,13 @@ pub enum Content {
 
 /// A batch that timed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Late {
+pub(crate) struct Late {
     /// What it would do.
-    pub content: Content,
+    pub(crate) content: Content,
     /// Under which epoch.
-    pub epoch: u8,
+    pub(crate) epoch: u8,
     /// Where.
-    pub to: Destination,
+    pub(crate) to: Destination,
     /// Its sender has died: batches of the next incarnation do not overtake it.
-    pub of_the_dead: bool,
+    pub(crate) of_the_dead: bool,
 }

@@ -5,33 +5,34 @@ use stateright::Property;
 use crate::database::{Commit, Home, Row};
 use crate::names::{Call, Node};
 use crate::provider::Line;
-use crate::replica::Attempt;
+use crate::redis::Server;
+use crate::replica::{Attempt, Chore};
 use crate::state::{Cluster, State};
 
 /// I1: calls live at the provider that were started through the gate are never more than the cap.
-pub const GLOBAL_CAP: &str = "i1: never more calls are live than the cap";
+pub(crate) const GLOBAL_CAP: &str = "i1: never more calls are live than the cap";
 /// The log alone never says more than the cap.
-pub const LOG_CAP: &str = "i1: never more calls are held in the log than the cap";
+pub(crate) const LOG_CAP: &str = "i1: never more calls are held in the log than the cap";
 /// I5: what was dialled was admitted first.
-pub const DURABLE_FIRST: &str = "i5: nothing is dialled without a committed admission";
+pub(crate) const DURABLE_FIRST: &str = "i5: nothing is dialled without a committed admission";
 /// The lemma of the proof: a ledger that may decide knows everything that it has to count.
-pub const LEDGER_COVERS: &str = "a ledger that may decide knows every holder and every admission under way";
+pub(crate) const LEDGER_COVERS: &str = "a ledger that may decide knows every holder and every admission under way";
 /// I3: once everything has come to rest no slot is taken.
-pub const NO_LEAK: &str = "i3: a cluster at rest has given every slot back";
+pub(crate) const NO_LEAK: &str = "i3: a cluster at rest has given every slot back";
 /// Overflow that the ledger was told of is counted until it is over.
-pub const OVERFLOW_COUNTS: &str = "overflow that was put stays counted";
+pub(crate) const OVERFLOW_COUNTS: &str = "overflow that was put stays counted";
 /// The model does something.
-pub const FULL: &str = "all slots are in use";
+pub(crate) const FULL: &str = "all slots are in use";
 /// The model comes to an end.
-pub const ALL_OVER: &str = "every call is over";
+pub(crate) const ALL_OVER: &str = "every call is over";
 /// The ledger was lost, and loaded again.
-pub const REBUILT: &str = "a later ledger grants a slot";
+pub(crate) const REBUILT: &str = "a later ledger grants a slot";
 
 /// What must hold always.
-pub const ALWAYS: [&str; 6] = [GLOBAL_CAP, LOG_CAP, DURABLE_FIRST, LEDGER_COVERS, NO_LEAK, OVERFLOW_COUNTS];
+pub(crate) const ALWAYS: [&str; 6] = [GLOBAL_CAP, LOG_CAP, DURABLE_FIRST, LEDGER_COVERS, NO_LEAK, OVERFLOW_COUNTS];
 
 /// Every property.
-pub fn all() -> Vec<Property<Cluster>> {
+pub(crate) fn all() -> Vec<Property<Cluster>> {
     vec![
         Property::always(GLOBAL_CAP, |cluster: &Cluster, state: &State| live(state) <= cluster.bounds.cap),
         Property::always(LOG_CAP, |cluster: &Cluster, state: &State| {
@@ -45,7 +46,7 @@ pub fn all() -> Vec<Property<Cluster>> {
         Property::always(LEDGER_COVERS, |cluster: &Cluster, state: &State| {
             cluster.bounds.calls().all(|call| is_covered(state, call))
         }),
-        Property::always(NO_LEAK, |cluster: &Cluster, state: &State| !cluster.is_quiet(state) || is_at_rest(state)),
+        Property::always(NO_LEAK, |cluster: &Cluster, state: &State| is_at_rest(state) || !cluster.is_quiet(state)),
         Property::always(OVERFLOW_COUNTS, overflow_counts),
         Property::sometimes(FULL, |cluster: &Cluster, state: &State| live(state) == cluster.bounds.cap),
         Property::sometimes(ALL_OVER, |cluster: &Cluster, state: &State| {
@@ -63,7 +64,7 @@ fn live(state: &State) -> usize {
 }
 
 /// The server's ledger is of the present epoch, and was loaded on this very server.
-fn is_valid(state: &State, server: &crate::redis::Server) -> bool {
+fn is_valid(state: &State, server: &Server) -> bool {
     state.database.home == Home::Redis && server.meta.is_some_and(|meta| meta.is_of(state.database.epoch))
 }
 
@@ -85,7 +86,7 @@ fn is_covered(state: &State, call: Call) -> bool {
     }
     let leased = state.database.leases[call].is_some() || state.database.rows[call].is_held();
     let in_database = state.database.home != Home::Database || leased;
-    let in_redis = |server: &crate::redis::Server| !is_valid(state, server) || server.slots[call].is_some();
+    let in_redis = |server: &Server| !is_valid(state, server) || server.slots[call].is_some();
     in_database && state.servers().all(|server| in_redis(&server))
 }
 
@@ -107,10 +108,8 @@ fn is_at_rest(state: &State) -> bool {
 /// Looked at where no replica crashes: whoever revived a call has put it as soon as it owes nothing.
 fn overflow_counts(cluster: &Cluster, state: &State) -> bool {
     cluster.bounds.calls().filter(|call| state.database.rows[*call] == Row::Overflow).all(|call| {
-        let put = Node::ALL
-            .into_iter()
-            .all(|node| !matches!(state.replicas[node].chores[call], crate::replica::Chore::Put(3)));
-        let counted = |server: &crate::redis::Server| !is_valid(state, server) || server.slots[call].is_some();
+        let put = Node::ALL.into_iter().all(|node| !matches!(state.replicas[node].chores[call], Chore::Put(_)));
+        let counted = |server: &Server| !is_valid(state, server) || server.slots[call].is_some();
         !put || state.servers().all(|server| counted(&server))
     })
 }

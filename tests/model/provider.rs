@@ -2,7 +2,7 @@
 
 /// What the provider knows of a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Line {
+pub(crate) enum Line {
     /// Nothing: it was never asked to dial.
     #[default]
     Quiet,
@@ -16,7 +16,7 @@ pub enum Line {
 
 impl Line {
     /// It is going on, for whatever reason.
-    pub fn is_live(self) -> bool {
+    pub(crate) fn is_live(self) -> bool {
         matches!(self, Self::Live | Self::LiveAfterAll)
     }
 }

@@ -3,7 +3,7 @@
 use crate::bounds::{Bounds, Mechanism};
 use crate::database::Home;
 use crate::names::Node;
-use crate::network::Content;
+use crate::network::{Content, Destination};
 use crate::redis::Staged;
 use crate::replica::Rebuild;
 use crate::state::State;
@@ -129,7 +129,7 @@ impl State {
         };
         let mut next = self.with_late(node, Content::Rename(Staged { epoch, rows }))?;
         if let Some(late) = &mut next.network[node] {
-            late.to = crate::network::Destination::Server(self.replicas[node].server);
+            late.to = Destination::Server(self.replicas[node].server);
         }
         if bounds.has(Mechanism::RenameOnce) {
             next.replicas[node].rebuild = Rebuild::None;

@@ -5,7 +5,7 @@ use crate::names::{Call, Lease, Node, PerCall, PerNode};
 
 /// By what right a slot is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Claim {
+pub(crate) enum Claim {
     /// An admission that is under way.
     Lease(Lease),
     /// The log, at this sequence.
@@ -15,55 +15,55 @@ pub enum Claim {
 /// What a ledger says of itself: its epoch, and on which server it was loaded. Of the server's names it matters
 /// only whether they are still the same, so that is what is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Meta {
+pub(crate) struct Meta {
     /// The epoch it was loaded for.
-    pub epoch: u8,
+    pub(crate) epoch: u8,
     /// The server's `run_id` is still that of then.
-    pub same_run: bool,
+    pub(crate) same_run: bool,
     /// The server's `master_replid` is still that of then.
-    pub same_history: bool,
+    pub(crate) same_history: bool,
 }
 
 impl Meta {
     /// Loaded just now, on this server.
-    pub fn fresh(epoch: u8) -> Self {
+    pub(crate) fn fresh(epoch: u8) -> Self {
         Self { epoch, same_run: true, same_history: true }
     }
 
     /// For this epoch, on this server as it is.
-    pub fn is_of(self, epoch: u8) -> bool {
+    pub(crate) fn is_of(self, epoch: u8) -> bool {
         self == Self::fresh(epoch)
     }
 }
 
 /// Rows that wait under `next:<epoch>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Staged {
+pub(crate) struct Staged {
     /// The epoch that they were read for.
-    pub epoch: u8,
+    pub(crate) epoch: u8,
     /// The sequence of each row with a slot, else 0.
-    pub rows: PerCall<u8>,
+    pub(crate) rows: PerCall<u8>,
 }
 
 /// How many rows have a slot.
-pub fn count(rows: &PerCall<u8>) -> usize {
+pub(crate) fn count(rows: PerCall<u8>) -> usize {
     rows.0.iter().filter(|sequence| **sequence > 0).count()
 }
 
 /// A server: everything that it may lose.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Server {
+pub(crate) struct Server {
     /// None where the keys are missing.
-    pub meta: Option<Meta>,
+    pub(crate) meta: Option<Meta>,
     /// The holders.
-    pub slots: PerCall<Option<Claim>>,
+    pub(crate) slots: PerCall<Option<Claim>>,
     /// What each replica has staged.
-    pub staged: PerNode<Option<Staged>>,
+    pub(crate) staged: PerNode<Option<Staged>>,
 }
 
 /// One instruction of a batch. A batch of several is several steps with nothing between them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Order {
+pub(crate) enum Order {
     /// A slot for this attempt, if there is room.
     Acquire(Call, Lease),
     /// Takes back what this attempt has.
@@ -76,7 +76,7 @@ pub enum Order {
 
 /// What the script answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub(crate) enum Answer {
     /// Another epoch, or not whole: nothing was done.
     NotReady,
     /// The attempt has a slot.
@@ -89,7 +89,7 @@ pub enum Answer {
 
 impl Server {
     /// The script's first look: the batch's epoch, and whether this is the server on which the ledger was loaded.
-    pub fn is_ready(&self, epoch: u8, bounds: &Bounds) -> bool {
+    pub(crate) fn is_ready(&self, epoch: u8, bounds: &Bounds) -> bool {
         let Some(meta) = self.meta else {
             return false;
         };
@@ -100,7 +100,7 @@ impl Server {
     }
 
     /// Carries out an instruction under an epoch.
-    pub fn carry_out(&mut self, order: Order, epoch: u8, bounds: &Bounds) -> Answer {
+    pub(crate) fn carry_out(&mut self, order: Order, epoch: u8, bounds: &Bounds) -> Answer {
         if !self.is_ready(epoch, bounds) {
             return Answer::NotReady;
         }
@@ -138,7 +138,7 @@ impl Server {
     }
 
     /// The script that renames `next:<epoch>` into place, if it is all there and newer than what is.
-    pub fn rename(&mut self, staged: Staged, bounds: &Bounds) -> bool {
+    pub(crate) fn rename(&mut self, staged: Staged, bounds: &Bounds) -> bool {
         let found = Node::ALL
             .into_iter()
             .find_map(|node| self.staged[node].filter(|found| found.epoch == staged.epoch).map(|found| (node, found)));
@@ -146,7 +146,7 @@ impl Server {
             Some((node, found)) => (Some(node), found.rows),
             None => (None, PerCall::default()),
         };
-        let whole = count(&rows) == count(&staged.rows) || !bounds.has(Mechanism::StagedCount);
+        let whole = count(rows) == count(staged.rows) || !bounds.has(Mechanism::StagedCount);
         let newer = self.meta.is_none_or(|meta| staged.epoch > meta.epoch) || !bounds.has(Mechanism::RenameNewer);
         if !whole || !newer {
             return false;
@@ -163,13 +163,13 @@ impl Server {
     }
 
     /// The process is another one.
-    pub fn with_new_run(mut self) -> Self {
+    pub(crate) fn with_new_run(mut self) -> Self {
         self.meta = self.meta.map(|meta| Meta { same_run: false, ..meta });
         self
     }
 
     /// It was promoted.
-    pub fn with_new_history(mut self) -> Self {
+    pub(crate) fn with_new_history(mut self) -> Self {
         self.meta = self.meta.map(|meta| Meta { same_history: false, ..meta });
         self
     }

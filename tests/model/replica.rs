@@ -1,11 +1,11 @@
 //! A replica of the gate: everything that a kill -9 makes it forget.
 
-use crate::database::Home;
+use crate::database::{Home, Row};
 use crate::names::PerCall;
 
 /// An admission under way at this replica.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Attempt {
+pub(crate) enum Attempt {
     /// None, or done.
     #[default]
     Idle,
@@ -26,7 +26,7 @@ pub enum Attempt {
 
 /// What a replica still has to tell the ledger about a call. It is sent until it is acknowledged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Chore {
+pub(crate) enum Chore {
     /// Nothing.
     #[default]
     None,
@@ -40,9 +40,16 @@ pub enum Chore {
     Reread,
 }
 
+impl Row {
+    /// What the ledger is owed for a row that is settled: a release follows the log.
+    pub(crate) fn release(self) -> Chore {
+        if self.is_over() { Chore::Release(self.sequence()) } else { Chore::None }
+    }
+}
+
 /// How far a rebuild of the Redis ledger has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Rebuild {
+pub(crate) enum Rebuild {
     /// None is under way here.
     #[default]
     None,
@@ -58,26 +65,26 @@ pub enum Rebuild {
 
 /// A replica's memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Replica {
+pub(crate) struct Replica {
     /// The epoch that it knows of.
-    pub epoch: u8,
+    pub(crate) epoch: u8,
     /// The home that it knows of.
-    pub home: Home,
+    pub(crate) home: Home,
     /// The Redis server that it is connected to.
-    pub server: u8,
+    pub(crate) server: u8,
     /// Admissions under way.
-    pub attempts: PerCall<Attempt>,
+    pub(crate) attempts: PerCall<Attempt>,
     /// The serial of its last attempt for each call; the one thing that is never forgotten, see [`Lease`](crate::names::Lease).
-    pub serials: PerCall<u8>,
+    pub(crate) serials: PerCall<u8>,
     /// What it owes the ledger.
-    pub chores: PerCall<Chore>,
+    pub(crate) chores: PerCall<Chore>,
     /// Its rebuild.
-    pub rebuild: Rebuild,
+    pub(crate) rebuild: Rebuild,
 }
 
 impl Replica {
     /// Freshly started, in the first epoch.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             epoch: 1,
             home: Home::Redis,
@@ -90,7 +97,7 @@ impl Replica {
     }
 
     /// The epoch that it is rebuilding the ledger for.
-    pub fn rebuilds(&self) -> Option<u8> {
+    pub(crate) fn rebuilds(&self) -> Option<u8> {
         match self.rebuild {
             Rebuild::None | Rebuild::ReadEarly(_) => None,
             Rebuild::Begun(epoch) | Rebuild::Read(epoch, _) | Rebuild::Staged(epoch, _) => Some(epoch),
@@ -98,7 +105,7 @@ impl Replica {
     }
 
     /// It has nothing under way.
-    pub fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.attempts == PerCall::default() && self.chores == PerCall::default() && self.rebuild == Rebuild::None
     }
 }

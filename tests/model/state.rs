@@ -14,33 +14,33 @@ use crate::replica::{Attempt, Replica};
 
 /// Everything at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct State {
+pub(crate) struct State {
     /// The truth.
-    pub database: Database,
+    pub(crate) database: Database,
     /// The Redis server that all began with.
-    pub primary: Server,
+    pub(crate) primary: Server,
     /// Keys of some time ago: a standby that no longer follows, or a file on disk.
-    pub standby: Option<Server>,
+    pub(crate) standby: Option<Server>,
     /// The standby takes requests.
-    pub promoted: bool,
+    pub(crate) promoted: bool,
     /// The replicas.
-    pub replicas: PerNode<Replica>,
+    pub(crate) replicas: PerNode<Replica>,
     /// Batches that timed out.
-    pub network: PerNode<Option<Late>>,
+    pub(crate) network: PerNode<Option<Late>>,
     /// The provider.
-    pub lines: PerCall<Line>,
+    pub(crate) lines: PerCall<Line>,
     /// For each admission that was not dialled: whether the grace has passed.
-    pub grace_passed: PerCall<bool>,
+    pub(crate) grace_passed: PerCall<bool>,
     /// How much may still go wrong.
-    pub budget: u8,
+    pub(crate) budget: u8,
 }
 
 impl State {
     /// A cluster at rest: the ledger is loaded, and empty.
-    pub fn new(bounds: &Bounds) -> Self {
+    pub(crate) fn new(bounds: &Bounds) -> Self {
         Self {
             database: Database::new(),
-            primary: Server { meta: Some(Meta::fresh(1)), ..Server::default() },
+            primary: Server { meta: (!bounds.new_redis).then(|| Meta::fresh(1)), ..Server::default() },
             standby: None,
             promoted: false,
             replicas: PerNode([Replica::new(); 2]),
@@ -52,7 +52,7 @@ impl State {
     }
 
     /// The Redis server that a replica is connected to.
-    pub fn server_of(&self, node: Node) -> Server {
+    pub(crate) fn server_of(&self, node: Node) -> Server {
         match self.standby {
             Some(standby) if self.replicas[node].server == 1 => standby,
             _ => self.primary,
@@ -60,12 +60,12 @@ impl State {
     }
 
     /// The servers that take requests.
-    pub fn servers(&self) -> impl Iterator<Item = Server> {
+    pub(crate) fn servers(&self) -> impl Iterator<Item = Server> {
         std::iter::once(self.primary).chain(self.standby.filter(|_| self.promoted))
     }
 
     /// Where a step leads; none where it is impossible or changes nothing.
-    pub fn after(&self, action: Action, bounds: &Bounds) -> Option<Self> {
+    pub(crate) fn after(&self, action: Action, bounds: &Bounds) -> Option<Self> {
         let mut next = if let Kind::Fault(fault) = action.kind() {
             if self.budget == 0 || !bounds.faults.contains(&fault) {
                 return None;
@@ -141,16 +141,16 @@ impl State {
 
 /// The model of a cluster: bounds, and every step that is worth trying within them.
 #[derive(Clone, Debug)]
-pub struct Cluster {
+pub(crate) struct Cluster {
     /// How far it looks.
-    pub bounds: Bounds,
+    pub(crate) bounds: Bounds,
     /// Every step of these calls.
-    pub actions: Vec<Action>,
+    pub(crate) actions: Vec<Action>,
 }
 
 impl Cluster {
     /// A cluster within these bounds.
-    pub fn new(bounds: Bounds) -> Self {
+    pub(crate) fn new(bounds: Bounds) -> Self {
         let calls: Vec<_> = bounds.calls().collect();
         let mut actions = Action::all(&calls);
         actions.retain(|action| match action.kind() {
@@ -161,7 +161,7 @@ impl Cluster {
     }
 
     /// Nothing is under way any more: whatever comes next, somebody has to want it, or something has to go wrong.
-    pub fn is_quiet(&self, state: &State) -> bool {
+    pub(crate) fn is_quiet(&self, state: &State) -> bool {
         let progress = self.actions.iter().filter(|action| action.kind() == Kind::Progress);
         progress.into_iter().all(|action| state.after(*action, &self.bounds).is_none())
     }
