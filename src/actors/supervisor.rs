@@ -59,6 +59,8 @@ pub struct SupervisorActor {
     schedule: Schedule,
     /// What earlier sweeps found missing; away while one runs.
     memory: Option<Memory>,
+    /// Which sweep runs.
+    under_way: Option<Scope>,
     waiting: Vec<Asked>,
     revisiting: bool,
     revisit_again: bool,
@@ -107,6 +109,7 @@ impl SupervisorActor {
             sweep,
             schedule,
             memory: Some(Memory::default()),
+            under_way: None,
             waiting: Vec::new(),
             revisiting: false,
             revisit_again: false,
@@ -118,8 +121,9 @@ impl SupervisorActor {
     }
 
     fn on_timer(&mut self, scope: Scope, trigger: &'static str, ctx: &mut Context<Self>) {
-        // A sweep that is under way serves as well.
-        if self.memory.is_some() {
+        // A sweep that is under way, or waits, serves as well, unless it compares fewer views.
+        let mut coming = self.under_way.into_iter().chain(self.waiting.iter().map(|(other, ..)| *other));
+        if !coming.any(|other| other.covers(scope)) {
             let (done, _) = oneshot::channel();
             self.waiting.push((scope, trigger, done));
             self.next(ctx);
@@ -166,6 +170,7 @@ impl SupervisorActor {
         }
         let Some(mut memory) = self.memory.take() else { return };
         let (scope, trigger, first) = self.waiting.remove(0);
+        self.under_way = Some(scope);
         // Whoever else waits for such a sweep shares it.
         let (same, others) = std::mem::take(&mut self.waiting).into_iter().partition(|(other, ..)| *other == scope);
         self.waiting = others;
@@ -178,6 +183,7 @@ impl SupervisorActor {
         };
         ctx.spawn(swept.into_actor(self).map(|(memory, result), act, ctx| {
             act.memory = Some(memory);
+            act.under_way = None;
             act.sweeps += 1;
             if result.as_ref().is_ok_and(|report| report.in_doubt > 0) {
                 act.follow_up(act.sweep.policy.grace / 2, ctx);
@@ -234,6 +240,7 @@ impl Supervised for SupervisorActor {
     fn restarting(&mut self, _: &mut Context<Self>) {
         // What was found missing before must be found missing again: the safe direction.
         self.memory = Some(Memory::default());
+        self.under_way = None;
         self.waiting.clear();
         self.revisiting = false;
         self.revisit_again = false;

@@ -37,6 +37,11 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// Whether a sweep of this scope compares all that one of the other would.
+    pub fn covers(self, other: Self) -> bool {
+        self == Self::Full || self == other
+    }
+
     /// The word used in JSON and metrics.
     pub fn as_str(self) -> &'static str {
         match self {
