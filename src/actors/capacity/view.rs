@@ -54,7 +54,7 @@ impl CapacityActor {
             State::Serving { epoch, surveyed: false, .. } => (LedgerMode::Recovering, Some(epoch), false),
             State::Serving { epoch, home, surveyed: true } => (mode_of(home), Some(epoch), false),
             State::Settling { .. } | State::Recovering => (LedgerMode::Recovering, None, false),
-            State::Away { cut_off } => (LedgerMode::Redis, None, cut_off),
+            State::Away { cut_off } => (LedgerMode::Recovering, None, cut_off),
         };
         Capacity { mode, epoch, cut_off, occupied: self.mirror.occupied.clone() }
     }

@@ -142,11 +142,13 @@ impl Sweep {
     /// Asks the provider for all its live calls, so that none is live that the gate knows nothing of.
     pub(super) async fn survey(&self) -> Result<(), SweepError> {
         let capacity = self.intake.capacity.send(Snapshot).await.ok().flatten();
-        let capacity = capacity.filter(|capacity| capacity.epoch.is_some() || capacity.mode != LedgerMode::Recovering);
-        let capacity = capacity.ok_or_else(|| SweepError("the ledger is being rebuilt".to_owned()))?;
-        if capacity.mode != LedgerMode::Recovering {
+        let away = || SweepError("the ledger is away, or being rebuilt".to_owned());
+        let capacity = capacity.ok_or_else(away)?;
+        // Where this replica alone is cut off, another one asks.
+        if capacity.cut_off || capacity.mode != LedgerMode::Recovering {
             return Ok(());
         }
+        capacity.epoch.ok_or_else(away)?;
         let listed = self.list_live().await?;
         let mut report = Report::default();
         self.adopt_all(&listed, &mut report).await?;
