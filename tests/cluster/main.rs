@@ -20,4 +20,5 @@ mod redis_faults;
 mod starting;
 mod stopping;
 mod sweeper;
+mod topology;
 mod webhooks;
