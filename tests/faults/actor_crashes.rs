@@ -2,6 +2,7 @@
 
 use callgate::actors::crash::Crash;
 use callgate::domain::ids::{CallId, PoolId};
+use callgate::store::{Home, NewEpoch};
 
 use crate::inside::Inside;
 use crate::support::gate::a_call;
@@ -106,7 +107,7 @@ async fn i3_a_session_that_crashes_while_it_dials_keeps_its_slot_until_its_call_
 #[actix::test]
 async fn i1_a_gate_whose_epoch_was_taken_refuses_and_then_takes_it_back() {
     let (inside, _) = three_calls().await;
-    inside.gate.store().begin_epoch(&PoolId::default_pool()).await.unwrap();
+    inside.gate.store().begin_epoch(&PoolId::default_pool(), NewEpoch::at(Home::Memory)).await.unwrap();
     inside.post("/api/calls", &a_call("b1")).await.problem(503, "CAPACITY_RECOVERING");
     eventually("admissions begin again", async || {
         (inside.post("/api/calls", &a_call("b1")).await.code() == 201).then_some(())
