@@ -23,4 +23,5 @@ mod sessions;
 mod starting;
 mod stopping;
 mod sweeper;
+mod topology;
 mod webhooks;

@@ -17,6 +17,8 @@ pub(crate) enum Mechanism {
     ReplId,
     /// The script compares the epoch of the batch.
     EpochInBatch,
+    /// Whoever finds that another attempt holds the slot of its call does not go on with it.
+    HeldIsNoLease,
     /// `GiveBack` takes only what its own attempt has.
     LeaseIdentity,
     /// A batch that timed out does nothing once a later one of the same replica was carried out.

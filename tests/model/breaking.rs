@@ -48,6 +48,12 @@ fn i1_breaks_where_an_attempt_gives_back_the_slot_of_another() {
 }
 
 #[test]
+fn i1_breaks_where_an_attempt_goes_on_with_the_slot_of_another() {
+    let bounds = Bounds::new("held taken for granted").asks([1, 0, 0], [1, 1, 0]);
+    breaks(bounds.without(&[Mechanism::HeldIsNoLease]), GLOBAL_CAP);
+}
+
+#[test]
 fn i1_breaks_where_a_doubt_fails_the_admission_of_another_replica() {
     let bounds = Bounds::new("any admission is failed").asks([1, 0, 0], [1, 1, 0]);
     let bounds = bounds.faults(2, &[Fault::CommitInDoubt, Fault::RestartEmpty]);

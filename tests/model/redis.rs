@@ -108,6 +108,7 @@ impl Server {
         match order {
             Order::Acquire(call, lease) => match slots[call] {
                 Some(Claim::Lease(owner)) if owner == lease => return Answer::Granted,
+                Some(Claim::Lease(_)) if !bounds.has(Mechanism::HeldIsNoLease) => return Answer::Granted,
                 Some(_) => return Answer::Refused,
                 None if slots.0.iter().flatten().count() >= bounds.cap => return Answer::Refused,
                 None => {

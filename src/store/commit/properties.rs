@@ -9,7 +9,7 @@ use super::ground::{Ground, Place, Waiting};
 use super::stakes::Stakes;
 use crate::domain::call::{Record, Reference};
 use crate::domain::ids::CallId;
-use crate::store::contract::batches::{EPOCH, stories};
+use crate::store::contract::batches::{EPOCH, stories, that_knows};
 use crate::store::{Conflict, Delivery, DeliveryState, ParkedNotice, Sequence, Write};
 
 /// The tables, each as short as its columns matter here.
@@ -110,14 +110,7 @@ proptest! {
     fn a_batch_at_once_is_what_its_items_are_one_by_one(story in stories()) {
         let (mut at_once, mut one_by_one) = (Tables::default(), Tables::default());
         for batch in story {
-            // What the batch files has its numbers only after it: no item of the same batch can know them.
-            let known = at_once.inbox.len();
-            let knows = |write: &Write| match write {
-                Write::Settle { id, .. } => *id <= number(known) - 1,
-                Write::Append(append) => append.settles.iter().all(|id| *id <= number(known) - 1),
-                Write::File(_) | Write::Note(_) => true,
-            };
-            let batch: Vec<Write> = batch.into_iter().filter(knows).collect();
+            let batch = that_knows(batch, number(at_once.inbox.len()) - 1);
             let results = at_once.commit(&batch);
             let singly: Results = batch.iter().flat_map(|write| one_by_one.commit(std::slice::from_ref(write))).collect();
             prop_assert_eq!(results, singly);

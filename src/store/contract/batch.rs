@@ -4,7 +4,7 @@ use proptest::test_runner::{Config, TestRunner};
 use rstest::rstest;
 use sea_orm::{ConnectionTrait, DbBackend};
 
-use super::batches::{EPOCH, stories};
+use super::batches::{EPOCH, stories, that_knows};
 use super::support::*;
 use crate::domain::call::Direction;
 use crate::store::{Bulletin, Conflict, DeliveryState, Epoch, EventStore, Sequence, Store, Write};
@@ -76,6 +76,35 @@ async fn three_hundred_items_of_every_kind_win_or_lose_one_by_one(#[values(Sqlit
     }
 }
 
+/// Replicas that meet the same calls, names and bodies in every order wait for each other, never in a circle.
+#[rstest]
+#[tokio::test]
+async fn batches_that_collide_in_opposite_orders_are_all_stored(#[values(Sqlite, Postgres)] on: Database) {
+    const ROUNDS: usize = 15;
+    let store = fresh(on).await;
+    let doors = [store.open_again().await, store.open_again().await];
+    let mut calls = Vec::new();
+    for _ in 0..8 {
+        calls.push(admitted(&store).await);
+    }
+    let mut losses = 0;
+    for round in 0..ROUNDS {
+        let item = |(number, call): (usize, &Session)| -> [Write; 2] {
+            let names = conversations(&[&format!("conv_{round}_{number}")]);
+            let body = delivery(&format!("body_{round}_{number}"), &names, DeliveryState::Parked);
+            let mut append = call.append(placed(&names));
+            append.expected = Sequence(2 + round as u64);
+            [append.into(), body.into()]
+        };
+        let forward: Vec<Write> = calls.iter().enumerate().flat_map(item).collect();
+        let backward: Vec<Write> = forward.iter().rev().cloned().collect();
+        let (one, other) = futures_util::join!(doors[0].commit(&forward), doors[1].commit(&backward));
+        let results = one.unwrap().into_iter().chain(other.unwrap());
+        losses += results.filter(|result| matches!(result, Err(Conflict::SequenceMoved))).count();
+    }
+    assert_eq!(losses, ROUNDS * calls.len(), "of two appends at one sequence one loses");
+}
+
 /// Empties the tables and counts from 1 again.
 async fn begin_anew(store: &Store) {
     for table in ["call_event", "call_reference", "active_call_session", "webhook_inbox"] {
@@ -117,14 +146,7 @@ fn a_batch_at_once_leaves_what_its_items_leave_one_by_one(#[values(Sqlite, Postg
         begin_anew(at_once).await;
         begin_anew(one_by_one).await;
         for batch in story {
-            // No item knows the numbers that the inbox gives to others of its batch.
-            let known = footprint(at_once).await.inbox.last().map_or(0, |row| row.id);
-            let knows = |write: &Write| match write {
-                Write::Settle { id, .. } => *id <= known,
-                Write::Append(append) => append.settles.iter().all(|id| *id <= known),
-                Write::File(_) | Write::Note(_) => true,
-            };
-            let batch: Vec<Write> = batch.into_iter().filter(knows).collect();
+            let batch = that_knows(batch, footprint(at_once).await.inbox.last().map_or(0, |row| row.id));
             let results = at_once.commit(&batch).await.unwrap();
             let mut singly = Vec::new();
             for write in batch {

@@ -94,6 +94,27 @@ async fn a_webhook_and_its_call_meet_in_one_batch_in_either_order(
     assert_eq!(handed + sent_on, 1, "{results:?}");
 }
 
+/// i4: whoever is second applies what the first left, at whichever replicas the two are.
+#[rstest]
+#[tokio::test]
+async fn i4_a_webhook_and_its_call_meet_though_they_are_stored_at_the_same_moment(
+    #[values(Sqlite, Postgres)] on: Database,
+) {
+    let store = fresh(on).await;
+    let doors = [store.open_again().await, store.open_again().await];
+    for round in 0..25 {
+        let names = conversations(&[&format!("conv_{round}")]);
+        let call = admitted(&store).await;
+        let webhook = commit(&doors[0], parked(&format!("body_{round}"), &names));
+        let answer = commit(&doors[1], call.append(placed(&names)));
+        let (filed, written) = futures_util::join!(webhook, answer);
+        match filed {
+            Ok(_) => assert_eq!(written.unwrap().parked.len(), 1, "the call was second"),
+            Err(conflict) => assert_eq!(conflict, Conflict::ReferenceTaken(call.id), "the webhook was second"),
+        }
+    }
+}
+
 #[rstest]
 #[tokio::test]
 async fn what_an_append_settles_waits_no_longer(#[values(Sqlite, Postgres)] on: Database) {

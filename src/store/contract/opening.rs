@@ -70,6 +70,16 @@ async fn a_later_process_finds_everything(#[values(Sqlite, Postgres)] on: Databa
 
 #[rstest]
 #[tokio::test]
+async fn a_closed_store_answers_with_an_error(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
+    admitted(&store).await;
+    store.close().await;
+    assert!(store.ping().await.is_err());
+    assert!(store.commit(&[Session::new().append(request()).into()]).await.is_err());
+}
+
+#[rstest]
+#[tokio::test]
 async fn a_second_process_is_refused_and_told_what_to_configure_until_the_first_is_gone(
     #[values(Sqlite, Postgres)] on: Database,
 ) {
