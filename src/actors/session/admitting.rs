@@ -1,6 +1,6 @@
 //! The beginning of a call: its first events are stored, or certainly are not.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix::{ActorFutureExt, AsyncContext, AtomicResponse, Context, Handler, Message};
 use tokio::sync::oneshot;
@@ -12,6 +12,7 @@ use crate::actors::capacity::Release;
 use crate::actors::lease::Lease;
 use crate::domain::call::{Call, Command, EndReason, LiveCall, Phase, Record};
 use crate::provider::Placement;
+use crate::sources::Moment;
 use crate::store::{Conflict, Delivery, Epoch, Trace};
 
 /// Between two attempts to settle an admission whose commit is in doubt.
@@ -68,7 +69,7 @@ impl Handler<Admit> for CallSessionActor {
 
     fn handle(&mut self, admit: Admit, _: &mut Context<Self>) -> Self::Result {
         let Admit { command, lease, placement, delivery, settles, trace } = admit;
-        let submitted = Instant::now();
+        let submitted = Moment::now();
         let admitted = self.with_log(|mut log, services| async move {
             let mut result = log.admit(&services, Entry { command, delivery, settles, trace }, lease).await;
             let parked = result.as_mut().map(|recorded| std::mem::take(&mut recorded.parked)).unwrap_or_default();
