@@ -1,6 +1,7 @@
 //! Where time, ids and chance come from. Everything else takes them from here, or has them handed in.
 
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use rand::RngExt;
@@ -23,6 +24,28 @@ pub fn set_clock(shared: DateTime<Utc>) -> TimeDelta {
     let off = shared - now();
     AHEAD.store((shared - Utc::now()).num_milliseconds(), Ordering::Relaxed);
     off
+}
+
+/// A moment by two clocks: the monotonic one, and the host's wall clock, which goes on while a machine is suspended.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    monotonic: Instant,
+    wall: DateTime<Utc>,
+}
+
+impl Moment {
+    /// This one.
+    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
+    pub fn now() -> Self {
+        Self { monotonic: Instant::now(), wall: Utc::now() }
+    }
+
+    /// How long ago it was, by the clock that says more.
+    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
+    pub fn elapsed(&self) -> Duration {
+        let by_the_wall = (Utc::now() - self.wall).to_std().unwrap_or_default();
+        self.monotonic.elapsed().max(by_the_wall)
+    }
 }
 
 /// A new UUID, ordered by time (v7).

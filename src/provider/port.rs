@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures_util::future::LocalBoxFuture;
@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use crate::domain::call::{Direction, Doubt, References};
 use crate::domain::ids::{AgentId, BusinessId, CallId, PhoneNumberId};
 use crate::domain::phone::{E164, MaskedNumber};
+use crate::sources::Moment;
 
 /// One outbound call to be placed.
 #[derive(Clone, Debug)]
@@ -38,14 +39,15 @@ pub struct Placement {
 /// It is looked at last of all, when the request's body is about to be written.
 #[derive(Clone, Debug)]
 pub struct DialPermit {
-    until: Instant,
+    since: Moment,
+    within: Duration,
     cancelled: Arc<AtomicBool>,
 }
 
 impl DialPermit {
     /// A permit from `since`, when the admission was handed in, for `within`.
-    pub fn new(since: Instant, within: Duration) -> Self {
-        Self { until: since + within, cancelled: Arc::default() }
+    pub fn new(since: Moment, within: Duration) -> Self {
+        Self { since, within, cancelled: Arc::default() }
     }
 
     /// Takes the permit back; too late where the request was written already.
@@ -57,7 +59,7 @@ impl DialPermit {
     pub fn check(&self) -> Result<(), NotDialled> {
         if self.cancelled.load(Ordering::SeqCst) {
             Err(NotDialled::Cancelled)
-        } else if Instant::now() >= self.until {
+        } else if self.since.elapsed() >= self.within {
             Err(NotDialled::Expired)
         } else {
             Ok(())

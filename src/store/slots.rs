@@ -11,9 +11,9 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelec
 use super::connection::{Key, Store, Transaction};
 use super::epoch::{Epoch, Home};
 use super::port::{Sequence, StoreError};
-use super::sessions::Session;
+use super::sessions::{Session, is_live};
 use crate::domain::admission::Holder;
-use crate::domain::call::{Slot, SlotState};
+use crate::domain::call::Slot;
 use crate::domain::ids::{CallId, LeaseId, PoolId};
 use crate::domain::pool::Pool;
 use crate::sources;
@@ -106,8 +106,7 @@ impl SlotTurn {
 
 async fn table(db: &impl ConnectionTrait, pool: &PoolId) -> Result<SlotTable, StoreError> {
     let terms = super::pools::read(db, pool).await?.ok_or_else(|| StoreError(format!("there is no pool {pool}")))?;
-    let taken = [SlotState::Held.as_str(), SlotState::Overflow.as_str()];
-    let live = Entity::find().filter(Column::Slot.is_in(taken)).all(db).await?;
+    let live = Entity::find().filter(is_live()).all(db).await?;
     let mut by_log = Vec::with_capacity(live.len());
     for row in live {
         let session = Session::try_from(row)?;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 #[path = "../support/mod.rs"]
+#[expect(dead_code, reason = "the cluster tests use the rest")]
 mod support;
 
 mod calls;

@@ -8,7 +8,7 @@ use crate::support::gate::a_call;
 use crate::support::http::Ask;
 use crate::support::wait::eventually;
 
-/// HAProxy with the configuration of `deploy/`, where only the addresses are other ones. Dropped, it is gone.
+/// A balancer with the configuration of `deploy/`, where only the addresses are other ones. Dropped, it is gone.
 struct Balancer {
     process: Child,
     address: String,

@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use callgate::domain::ids::CallId;
-use callgate::store::{CommitError, Conflict, EventStore, Store, StoreError, Stream, Write, Written};
+use callgate::domain::call::EventKind;
+use callgate::domain::ids::{CallId, PoolId};
+use callgate::store::{CommitError, Conflict, EventStore, Home, NewEpoch, Store, StoreError, Stream, Write, Written};
 
 use crate::inside::Inside;
 use crate::support::gate::a_call;
@@ -19,6 +20,8 @@ enum Fault {
     SilentSuccess,
     /// It is not stored, and nobody is told.
     SilentFailure,
+    /// It is not stored, nobody is told, and another replica admits the same call under a later epoch.
+    Overtaken,
     /// It is stored, and then the journal crashes.
     CrashAfterwards,
     /// Nothing is stored, nothing is read, until further notice.
@@ -49,6 +52,11 @@ impl EventStore for Faulty {
                 once();
                 unknown()
             }
+            Fault::Overtaken if begins => {
+                once();
+                self.admit_elsewhere(batch).await;
+                unknown()
+            }
             Fault::CrashAfterwards if begins => {
                 once();
                 self.store.commit(batch).await?;
@@ -68,6 +76,25 @@ impl EventStore for Faulty {
             return Err(StoreError("away".to_owned()));
         }
         self.store.load(call_id).await
+    }
+}
+
+impl Faulty {
+    /// The same admissions, as a replica commits them that got its leases under the next epoch.
+    async fn admit_elsewhere(&self, batch: &[Write]) {
+        let begun = self.store.begin_epoch(&PoolId::default_pool(), NewEpoch::at(Home::Memory)).await.unwrap();
+        let later = begun.state().epoch;
+        let mut batch = batch.to_vec();
+        for write in &mut batch {
+            let Write::Append(append) = write else { continue };
+            append.epoch = append.epoch.map(|_| later);
+            for event in &mut append.events {
+                if let EventKind::CallAdmitted { epoch, .. } = &mut event.kind {
+                    *epoch = later.0;
+                }
+            }
+        }
+        assert!(self.store.commit(&batch).await.unwrap().iter().all(Result::is_ok));
     }
 }
 
@@ -118,6 +145,18 @@ async fn i3_an_admission_in_doubt_that_was_not_stored_is_abandoned_and_gives_its
     settles(0, async || inside.held().await).await;
     assert_eq!(inside.provider.dialled().await, 0);
     assert!(inside.get("/api/calls").await["calls"].as_array().unwrap().is_empty(), "it never was a call");
+}
+
+#[actix::test]
+async fn i1_a_doubt_does_not_end_what_another_replica_has_admitted_and_may_be_dialling() {
+    let (inside, fault, _) = faulty().await;
+    *fault.lock().unwrap() = Fault::Overtaken;
+    inside.post("/api/calls", &a_call("b1")).await.problem(503, "EVENT_STORE_UNAVAILABLE");
+    let call_id = inside.gate.store().streams_after(None, 1).await.unwrap()[0].0;
+    // Its session answers in turn: it has settled the doubt by then.
+    let session = inside.get(&format!("/debug/actors/sessions/{call_id}")).await;
+    assert_eq!((session["state"].as_str(), session["slot"].as_str()), (Some("placing"), Some("held")));
+    assert_eq!(stories(&inside).await, [["CallRequested", "CallAdmitted"]]);
 }
 
 #[actix::test]

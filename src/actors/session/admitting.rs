@@ -1,6 +1,6 @@
 //! The beginning of a call: its first events are stored, or certainly are not.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix::{ActorFutureExt, AsyncContext, AtomicResponse, Context, Handler, Message};
 use tokio::sync::oneshot;
@@ -10,9 +10,10 @@ use super::placing::PlacementAnswer;
 use super::{CallLog, CallSessionActor, SessionError};
 use crate::actors::capacity::Release;
 use crate::actors::lease::Lease;
-use crate::domain::call::{Call, Command, EndReason, Phase, Record};
+use crate::domain::call::{Call, Command, EndReason, LiveCall, Phase, Record};
 use crate::provider::Placement;
-use crate::store::{Conflict, Delivery, Trace};
+use crate::sources::Moment;
+use crate::store::{Conflict, Delivery, Epoch, Trace};
 
 /// Between two attempts to settle an admission whose commit is in doubt.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -68,7 +69,7 @@ impl Handler<Admit> for CallSessionActor {
 
     fn handle(&mut self, admit: Admit, _: &mut Context<Self>) -> Self::Result {
         let Admit { command, lease, placement, delivery, settles, trace } = admit;
-        let submitted = Instant::now();
+        let submitted = Moment::now();
         let admitted = self.with_log(|mut log, services| async move {
             let mut result = log.admit(&services, Entry { command, delivery, settles, trace }, lease).await;
             let parked = result.as_mut().map(|recorded| std::mem::take(&mut recorded.parked)).unwrap_or_default();
@@ -94,39 +95,39 @@ impl CallSessionActor {
             NotAdmitted::Conflict(Conflict::StaleEpoch) => AdmitError::StaleEpoch,
             NotAdmitted::Conflict(conflict) => AdmitError::Conflict(conflict),
             NotAdmitted::Unavailable(reason) => AdmitError::Unavailable(reason),
-            NotAdmitted::InDoubt(reason) => {
+            NotAdmitted::InDoubt(epoch, reason) => {
                 tracing::warn!(call_id = %self.log.call_id(), reason, "the commit of an admission is in doubt; its slot stays");
                 self.resolving = true;
-                ctx.notify(Resolve);
+                ctx.notify(Resolve(epoch));
                 AdmitError::Unavailable(reason)
             }
         }
     }
 }
 
-/// Settles an admission whose commit is in doubt: takes sequence 1 itself, or finds that the admission exists.
+/// Settles an admission under this epoch whose commit is in doubt: takes sequence 1 itself, or finds what is there.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
-struct Resolve;
+struct Resolve(Option<Epoch>);
 
 impl Handler<Resolve> for CallSessionActor {
     type Result = AtomicResponse<Self, ()>;
 
-    fn handle(&mut self, _: Resolve, _: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, Resolve(epoch): Resolve, _: &mut Context<Self>) -> Self::Result {
         if self.dial.is_some() {
             // It was admitted anew, and is being dialled: there is no doubt any more.
             self.resolving = false;
             return AtomicResponse::new(Box::pin(actix::fut::ready(())));
         }
         let resolved = self.with_log(|mut log, services| async move {
-            let result = log.close_doubt(&services).await;
+            let result = log.close_doubt(&services, epoch).await;
             (log, result, Vec::new())
         });
-        AtomicResponse::new(Box::pin(resolved.map(|result, act, ctx| {
+        AtomicResponse::new(Box::pin(resolved.map(move |result, act, ctx| {
             act.resolving = result.is_err();
             if let Err(error) = result {
                 tracing::warn!(call_id = %act.log.call_id(), %error, "an admission in doubt is not settled yet");
-                ctx.notify_later(Resolve, PAUSE);
+                ctx.notify_later(Resolve(epoch), PAUSE);
             }
         })))
     }
@@ -134,7 +135,10 @@ impl Handler<Resolve> for CallSessionActor {
 
 impl CallLog {
     /// Nobody dialled for an admission in doubt: it is closed before it was, or failed as not dialled.
-    async fn close_doubt(&mut self, services: &super::Services) -> Result<(), SessionError> {
+    ///
+    /// An admission of the same call under another epoch is somebody else's, who may be dialling: within one epoch
+    /// the ledger gives a call one lease, and that of a doubt is not given back.
+    async fn close_doubt(&mut self, services: &super::Services, epoch: Option<Epoch>) -> Result<(), SessionError> {
         let trace = Trace::caused_by("commit_in_doubt");
         if matches!(self.call(), Call::Absent) {
             match self.record(services, Entry::of(Command::Abandon, trace.clone())).await {
@@ -147,7 +151,8 @@ impl CallLog {
             services.capacity.do_send(Release { call_id: self.call_id(), as_of: self.sequence() });
             return Ok(());
         }
-        let never_dialled = self.call().live().is_some_and(|live| live.phase == Phase::Placing);
+        let own = |live: &&LiveCall| live.epoch.map(Epoch) == epoch;
+        let never_dialled = self.call().live().filter(own).is_some_and(|live| live.phase == Phase::Placing);
         if never_dialled {
             let command = Command::FailPlacement {
                 reason: EndReason::NotDialled,

@@ -65,8 +65,8 @@ pub(super) enum NotAdmitted {
     Conflict(Conflict),
     /// It is certainly not stored.
     Unavailable(String),
-    /// Nobody knows; it must be settled before the slot is free.
-    InDoubt(String),
+    /// Nobody knows whether it was stored, under this epoch; it must be settled before the slot is free.
+    InDoubt(Option<Epoch>, String),
 }
 
 impl CallLog {
@@ -108,7 +108,7 @@ impl CallLog {
         }
         match self.append(services, &entry, events, epoch).await {
             Ok(recorded) => Ok(recorded),
-            Err(JournalError::Unknown(reason)) => Err(NotAdmitted::InDoubt(reason)),
+            Err(JournalError::Unknown(reason)) => Err(NotAdmitted::InDoubt(epoch, reason)),
             Err(certain) => {
                 // Certainly not stored: there is no admission that could need the slot.
                 if let Some(lease) = &mut lease {

@@ -1,7 +1,7 @@
 //! The placement: dialled once, by the task that committed the admission; what came of it is stored, however long that takes.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix::{ActorFutureExt, AsyncContext, AtomicResponse, Context, Handler, Message, WrapFuture};
 use tokio::sync::oneshot;
@@ -10,6 +10,7 @@ use super::log::Entry;
 use super::{CallSessionActor, Dialling, SessionError, Wake};
 use crate::domain::call::{Command, EndReason, Record, Witness};
 use crate::provider::{DialPermit, NotDialled, Placement, PlacementOutcome};
+use crate::sources::Moment;
 use crate::store::Trace;
 
 /// Between two attempts to store what came of a placement.
@@ -46,7 +47,7 @@ impl CallSessionActor {
     pub(super) fn dial(
         &mut self,
         placement: Placement,
-        admitted: Instant,
+        admitted: Moment,
         answer: oneshot::Sender<PlacementAnswer>,
         ctx: &mut Context<Self>,
     ) {

@@ -31,6 +31,10 @@ pub fn evolve(call: Call, event: &CallEvent) -> Call {
                     slot,
                     phase,
                     announced_at,
+                    epoch: match kind {
+                        EventKind::CallAdmitted { epoch, .. } => Some(*epoch),
+                        _ => None,
+                    },
                     revived: false,
                 }),
                 None => Call::Announced { profile, references, at: announced_at },
@@ -116,6 +120,7 @@ fn evolve_over(mut over: OverCall, event: &CallEvent) -> Call {
                 phase: Phase::Terminating { reason: TerminationReason::Late, placement: Placement::Confirmed },
                 announced_at: over.announced_at,
                 started_at: Some(over.started_at.unwrap_or(event.occurred_at)),
+                epoch: None,
                 revived: true,
             })
         }

@@ -47,6 +47,8 @@ pub struct LiveCall {
     pub announced_at: DateTime<Utc>,
     /// When the provider had it.
     pub started_at: Option<DateTime<Utc>>,
+    /// Under which epoch of the ledger it was admitted; none, where it never had a slot.
+    pub epoch: Option<u64>,
     /// Whether it came alive after it had been over.
     pub revived: bool,
 }

@@ -220,6 +220,7 @@ mod tests {
     use std::task::Waker;
 
     use super::*;
+    use crate::sources::Moment;
 
     fn body(permit: &DialPermit) -> PermittedBody {
         PermittedBody {
@@ -236,7 +237,7 @@ mod tests {
 
     #[test]
     fn i1_the_body_keeps_its_bytes_when_the_permit_is_taken_back_at_the_last_moment() {
-        let permit = DialPermit::new(Instant::now(), Duration::from_secs(5));
+        let permit = DialPermit::new(Moment::now(), Duration::from_secs(5));
         let mut kept = body(&permit);
         permit.cancel();
         assert!(matches!(first(&mut kept), Poll::Ready(Some(Err(NotDialled::Cancelled)))));
@@ -246,7 +247,7 @@ mod tests {
 
     #[test]
     fn a_body_with_a_permit_gives_its_bytes_once_and_says_so() {
-        let mut given = body(&DialPermit::new(Instant::now(), Duration::from_secs(5)));
+        let mut given = body(&DialPermit::new(Moment::now(), Duration::from_secs(5)));
         assert!(matches!(first(&mut given), Poll::Ready(Some(Ok(_)))));
         assert!(given.written.get());
         assert!(matches!(first(&mut given), Poll::Ready(None)));

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rstest::rstest;
 use serde_json::{Map, Value, json};
@@ -15,7 +15,7 @@ use crate::provider::simulator::{Simulator, SimulatorOptions};
 use crate::provider::{
     ConversationState, DialPermit, HangUp, HangUpWay, NotDialled, Placement, PlacementOutcome, VoiceProvider,
 };
-use crate::sources;
+use crate::sources::{self, Moment};
 use crate::telemetry::Metrics;
 
 fn simulator(cap: u32) -> Simulator {
@@ -55,7 +55,7 @@ fn placement(call_id: CallId) -> Placement {
 }
 
 fn permit() -> DialPermit {
-    DialPermit::new(Instant::now(), Duration::from_secs(5))
+    DialPermit::new(Moment::now(), Duration::from_secs(5))
 }
 
 async fn behave(address: SocketAddr, behaviour: Value) {
@@ -148,7 +148,7 @@ async fn a_connection_that_never_answers_is_doubt() {
 async fn i1_a_permit_that_ran_out_or_was_taken_back_dials_nothing() {
     let simulator = simulator(5);
     let provider = adapter(simulator.address, Transport::Twilio);
-    let expired = DialPermit::new(Instant::now(), Duration::ZERO);
+    let expired = DialPermit::new(Moment::now(), Duration::ZERO);
     let got = provider.place(placement(sources::new_call_id()), expired).await;
     assert_eq!(got, PlacementOutcome::NotDialled(NotDialled::Expired));
     let cancelled = permit();
