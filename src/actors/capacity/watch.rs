@@ -85,6 +85,7 @@ impl CapacityActor {
             Ledgers::Cluster { redis, .. } => {
                 let seen = look_around(
                     redis.shows.clone(),
+                    self.watch.reached_since.is_none().then(|| redis.decides.clone()),
                     self.store.clone(),
                     self.pool.clone(),
                     self.watch.heartbeat_is_due(),
@@ -195,8 +196,16 @@ impl CapacityActor {
     }
 }
 
-async fn look_around(redis: SharedLedger, store: Store, pool: PoolId, heartbeat: bool) -> Sight {
-    let seen = {
+/// Looks at Redis, and then at the database's row. `decides` is given where Redis was not reached before: its
+/// connection may have broken meanwhile, and learns that only by asking.
+async fn look_around(
+    redis: SharedLedger,
+    decides: Option<SharedLedger>,
+    store: Store,
+    pool: PoolId,
+    heartbeat: bool,
+) -> Sight {
+    let mut seen = {
         let mut redis = redis.lock().await;
         match redis.look().await {
             Ok(Some(whole)) => Ok((Some(whole), Some(whole))),
@@ -204,6 +213,15 @@ async fn look_around(redis: SharedLedger, store: Store, pool: PoolId, heartbeat:
             Err(error) => Err(error),
         }
     };
+    if let (Ok(_), Some(decides)) = (&seen, decides) {
+        let mut decides = decides.lock().await;
+        // The first answer may be that of the broken connection; the second is of a new one.
+        if decides.look().await.is_err()
+            && let Err(error) = decides.look().await
+        {
+            seen = Err(error);
+        }
+    }
     let row = store.epoch_state(&pool).await;
     let mut noted = false;
     if heartbeat
