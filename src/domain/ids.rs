@@ -8,13 +8,17 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// Names one call for its whole life: a UUIDv7, or a UUIDv5 where an Idempotency-Key was sent.
+/// Names one call for its whole life: a UUIDv7, or a UUIDv5 where an Idempotency-Key was sent or the provider had named
+/// the call before the gate knew it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct CallId(Uuid);
 
 /// The namespace of call ids that are derived from an Idempotency-Key.
 const IDEMPOTENCY_NAMESPACE: Uuid = Uuid::from_u128(0x6b1e_35c2_77d4_5a0e_9d0f_c411_6a7e_0001);
+
+/// The namespace of call ids that are derived from a name that the provider gave.
+const NEWCOMER_NAMESPACE: Uuid = Uuid::from_u128(0x6b1e_35c2_77d4_5a0e_9d0f_c411_6a7e_0002);
 
 impl CallId {
     /// Wraps a UUID made by the id source.
@@ -30,6 +34,14 @@ impl CallId {
         // A length before each part keeps ("a", "bc") apart from ("ab", "c").
         let name = format!("{}:{business}{}:{key}{attempt}", business.as_str().len(), key.len());
         Self(Uuid::new_v5(&IDEMPOTENCY_NAMESPACE, name.as_bytes()))
+    }
+
+    /// The id of the `attempt`-th admission (from 1) of a call that the provider knows by the name `value` of that `kind`.
+    ///
+    /// Equal on every replica, so those that hear of one call at once ask for one slot.
+    pub fn of_newcomer(kind: &str, value: &str, attempt: u32) -> Self {
+        let name = format!("{}:{kind}{}:{value}{attempt}", kind.len(), value.len());
+        Self(Uuid::new_v5(&NEWCOMER_NAMESPACE, name.as_bytes()))
     }
 
     /// The UUID inside.
@@ -176,6 +188,20 @@ mod tests {
         assert_ne!(id, CallId::of_attempt(&business, "k", 2));
         assert_ne!(id, CallId::of_attempt(&business, "k1", 1));
         assert_ne!(CallId::of_attempt(&other, "2k", 1), CallId::of_attempt(&business, "k", 1));
+    }
+
+    #[test]
+    fn a_newcomer_has_the_same_id_wherever_it_is_heard_of_and_no_other_call_has_it() {
+        let id = CallId::of_newcomer("conversation_id", "conv_1", 1);
+        assert_eq!(id, CallId::of_newcomer("conversation_id", "conv_1", 1));
+        assert_ne!(id, CallId::of_newcomer("conversation_id", "conv_1", 2));
+        assert_ne!(id, CallId::of_newcomer("call_sid", "conv_1", 1));
+        assert_ne!(
+            CallId::of_newcomer("conversation_id", "conv_", 11),
+            CallId::of_newcomer("conversation_id", "conv_1", 1)
+        );
+        let business: BusinessId = "conversation_id".parse().unwrap();
+        assert_ne!(id, CallId::of_attempt(&business, "conv_1", 1), "a client's key names no call of the provider's");
     }
 
     #[test]

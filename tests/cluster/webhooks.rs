@@ -4,7 +4,9 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::support::cluster::Cluster;
+use crate::support::gate::SECRET;
 use crate::support::http::Answer;
+use crate::support::wait::settles;
 use crate::support::webhook::{ending, flat, inbound_started};
 
 /// A cluster to which only the test delivers webhooks.
@@ -77,6 +79,50 @@ async fn i4_an_inbound_call_that_is_announced_to_all_replicas_at_once_is_one_cal
     assert_eq!(cluster.replica(2).events_of(&call).await, ["InboundReceived", "CallAdmitted", "CallEnded"]);
     assert_one_slot_is_free(&cluster).await;
     cluster.ends_well().await;
+}
+
+#[actix::test]
+async fn i4_an_inbound_call_never_loses_its_slot_to_itself() {
+    const ROUNDS: usize = 25;
+    let cluster = Cluster::of(3).cap(5).start().await;
+    cluster.provider.behave(json!({"webhooks": {"lose": true}})).await;
+    cluster.replica(1).put_business("small", "PAYG").await;
+    cluster.replica(1).put_agent("small", "agent_9").await;
+
+    for round in 0..ROUNDS {
+        let conversation = cluster.provider.start_inbound("agent_9").await;
+        let started = inbound_started(&conversation, "agent_9");
+        // Each replica gets a body of its own: the inbox does not tell them apart.
+        let answers = join_all([1, 2, 3].map(|number| {
+            let mut started = started.clone();
+            started["event_timestamp"] = json!(number);
+            let replica = cluster.replica(number);
+            async move { replica.post_webhook(&started).await }
+        }));
+        let call = one_call(&answers.await);
+
+        assert_eq!(cluster.replica(2).events_of(&call).await, ["InboundReceived", "CallAdmitted"], "round {round}");
+        cluster.provider.hang_up(&conversation).await;
+        cluster.replica(3).post_webhook(&ending("conversation.ended", &conversation, "agent_9")).await.expect(200);
+        settles((0, 0), async || cluster.replica(1).ledger().await).await;
+    }
+    let calls = cluster.database.number("SELECT count(*) FROM active_call_session");
+    assert_eq!(calls, u64::try_from(ROUNDS).unwrap(), "each is one call");
+    cluster.ends_well().await;
+}
+
+#[actix::test]
+async fn i4_the_question_about_an_inbound_call_at_all_replicas_at_once_finds_room_for_it() {
+    let cluster = Cluster::of(3).cap(1).start().await;
+    let asked =
+        json!({"caller_id": "+12065550199", "agent_id": "agent_9", "called_number": "+12065550100", "call_sid": "CA1"});
+
+    let answers = join_all([1, 2, 3].map(|number| cluster.replica(number).post_initiation(Some(SECRET), &asked))).await;
+
+    for answer in answers {
+        assert_eq!(answer.expect(200)["dynamic_variables"]["callgate_capacity"], "ok");
+    }
+    assert_eq!(cluster.slots_in_the_table(), 1);
 }
 
 #[actix::test]

@@ -11,6 +11,7 @@ use callgate::store::{CommitError, Conflict, EventStore, Home, NewEpoch, Store, 
 use crate::inside::Inside;
 use crate::support::gate::a_call;
 use crate::support::wait::{eventually, settles};
+use crate::support::webhook::{inbound_started, signed};
 
 /// What goes wrong with a commit that begins a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -212,4 +213,20 @@ async fn a_refusal_for_want_of_a_slot_starts_no_session_and_waits_for_no_commit(
     inside.post("/api/calls", &a_call("b1")).await.problem(503, "BUSINESS_LIMIT");
     assert_eq!(inside.get("/debug/actors").await["sessions"]["activated"], activated);
     *fault.lock().unwrap() = Fault::None;
+}
+
+#[actix::test]
+async fn i4_an_inbound_call_whose_admission_was_called_off_is_admitted_when_it_is_announced_again() {
+    let (inside, fault, _) = faulty().await;
+    let conversation = inside.provider.start_inbound("agent_9").await;
+    let announced = inbound_started(&conversation, "agent_9").to_string();
+    *fault.lock().unwrap() = Fault::SilentFailure;
+    inside.ask(signed(&announced)).await.problem(503, "EVENT_STORE_UNAVAILABLE");
+
+    eventually("it is admitted", async || (inside.ask(signed(&announced)).await.code() == 200).then_some(())).await;
+
+    settles(1, async || inside.held().await).await;
+    let mut stories = stories(&inside).await;
+    stories.sort();
+    assert_eq!(stories, [vec!["AdmissionAbandoned"], vec!["InboundReceived", "CallAdmitted"]]);
 }

@@ -11,4 +11,5 @@ mod commits_in_doubt;
 mod inside;
 mod late_calls;
 mod process_death;
+mod stale_sessions;
 mod stalled_tasks;

@@ -194,7 +194,7 @@ impl Replica {
     }
 
     /// Calls of the ledger, as this replica sees it: held, and beyond the cap.
-    async fn ledger(&self) -> (u64, u64) {
+    pub(crate) async fn ledger(&self) -> (u64, u64) {
         let status = self.status().await;
         (status["activeCalls"].as_u64().unwrap(), status["overflow"].as_u64().unwrap())
     }

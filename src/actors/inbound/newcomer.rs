@@ -1,16 +1,25 @@
 //! An inbound call that nobody knows yet: whose it is, whether it has a slot, and what becomes of it.
 
+use std::time::Duration;
+
 use super::{Intake, IntakeError, OnFull, Outcome, Unmanaged};
 use crate::actors::capacity::{Acquire, AcquireError, Acquired, Fenced};
 use crate::actors::journal::Publish;
 use crate::actors::lease::Lease;
 use crate::actors::session::{Admit, AdmitError, Admitted};
 use crate::domain::admission::Request;
-use crate::domain::call::{Command, Direction, InboundDecision, Profile, Source, TerminationReason};
+use crate::domain::call::{Command, Direction, InboundDecision, Profile, ReferenceKind, Source, TerminationReason};
 use crate::domain::ids::{AgentId, BusinessId, CallId, PlanName, PoolId};
 use crate::domain::notice::Notice;
 use crate::sources;
 use crate::store::{Bulletin, Conflict, Delivery, Trace};
+
+/// Looks at what another replica makes of the same call, at most.
+const TWIN_LOOKS: u32 = 30;
+/// Between two of them.
+const TWIN_PAUSE: Duration = Duration::from_millis(100);
+/// Attempts whose ids are derived. Each ended in doubt and was called off; then any id will do.
+const DERIVED: u32 = 8;
 
 /// An inbound call that nobody knows yet.
 pub(super) struct Newcomer<'a> {
@@ -48,12 +57,75 @@ pub(super) enum Arrival {
     Outdated,
 }
 
+/// What came of one attempt to admit a newcomer.
+enum Attempt {
+    Arrived(Arrival),
+    /// The id has a slot, or a stream: another replica is at it, or an admission of it was in doubt.
+    Taken,
+}
+
+/// What becomes of an id that is taken.
+enum Taken {
+    /// This call has it.
+    By(CallId),
+    /// Nobody yet: another replica may be about to store it.
+    Soon,
+    /// Nobody ever: its admission was called off.
+    ForNothing,
+}
+
+impl Newcomer<'_> {
+    /// The id of the call. Replicas that hear of it at once derive the same one, so that it never competes with itself
+    /// for a slot; the carrier's name comes first, because the initiation webhook knows no other.
+    fn call_id(&self, attempt: u32) -> CallId {
+        let references = &self.notice.references;
+        let carrier_call = references.iter().find(|reference| reference.kind != ReferenceKind::ConversationId);
+        match carrier_call.or_else(|| self.notice.name()) {
+            Some(name) if attempt <= DERIVED => CallId::of_newcomer(name.kind.as_str(), &name.value, attempt),
+            _ => sources::new_call_id(),
+        }
+    }
+}
+
 impl Intake {
     pub(super) async fn welcome(&self, newcomer: Newcomer<'_>) -> Result<Arrival, IntakeError> {
-        let call_id = sources::new_call_id();
         let agent_id = newcomer.notice.agent_id.clone().unwrap_or_else(unknown_agent);
         let callee = self.callee(&agent_id).await?;
-        let Decided { decision, lease, refused } = self.decide(call_id, &callee, newcomer.found).await;
+        let mut attempt = 1;
+        for _ in 0..TWIN_LOOKS {
+            let call_id = newcomer.call_id(attempt);
+            if let Attempt::Arrived(arrival) = self.attempt(call_id, &newcomer, &agent_id, &callee).await? {
+                return Ok(arrival);
+            }
+            match self.taken(call_id, newcomer.notice).await? {
+                Taken::By(owner) => return Ok(Arrival::KnownAs(owner)),
+                Taken::Soon => tokio::time::sleep(TWIN_PAUSE).await,
+                Taken::ForNothing => attempt += 1,
+            }
+        }
+        Err(IntakeError("another replica is admitting the call, and has not stored it yet".to_owned()))
+    }
+
+    async fn taken(&self, call_id: CallId, notice: &Notice) -> Result<Taken, IntakeError> {
+        // Row and names are stored together: the row is read first, so that no call is missed between the two.
+        let has_a_stream = self.store.session(call_id).await?.is_some();
+        Ok(match self.known(notice).await? {
+            Some(owner) => Taken::By(owner),
+            None if has_a_stream => Taken::ForNothing,
+            None => Taken::Soon,
+        })
+    }
+
+    async fn attempt(
+        &self,
+        call_id: CallId,
+        newcomer: &Newcomer<'_>,
+        agent_id: &AgentId,
+        callee: &Callee,
+    ) -> Result<Attempt, IntakeError> {
+        let Some(Decided { decision, lease, refused }) = self.decide(call_id, callee, newcomer.found).await else {
+            return Ok(Attempt::Taken);
+        };
         let (admitted_with_slot, epoch) = (lease.is_some(), lease.as_ref().map(Lease::epoch));
         let profile = Profile {
             pool: PoolId::default_pool(),
@@ -61,8 +133,8 @@ impl Intake {
             plan: callee.plan.clone(),
             // Also one that was dialled around the gate: nobody here asked for it.
             direction: Direction::Inbound,
-            source: newcomer.source,
-            agent_id,
+            source: newcomer.source.clone(),
+            agent_id: agent_id.clone(),
             phone_number_id: None,
             counterpart: newcomer.notice.counterpart.clone(),
             user_id: None,
@@ -73,25 +145,27 @@ impl Intake {
             command: Command::Receive { profile, references: newcomer.notice.references.clone(), decision },
             lease,
             placement: None,
-            delivery: newcomer.delivery,
-            settles: newcomer.settles,
-            trace: newcomer.trace,
+            delivery: newcomer.delivery.clone(),
+            settles: newcomer.settles.clone(),
+            trace: newcomer.trace.clone(),
         };
+        let arrived = |arrival| Ok(Attempt::Arrived(arrival));
         let admitted = self.directory.begin(call_id).send(admit).await;
         match admitted.unwrap_or_else(|error| Err(AdmitError::Unavailable(error.to_string()))) {
             Ok(Admitted { outcome, .. }) => {
-                self.count(&callee, admitted_with_slot, refused);
-                Ok(Arrival::Settled(Outcome { word: outcome, call_id: Some(call_id) }))
+                self.count(callee, admitted_with_slot, refused);
+                arrived(Arrival::Settled(Outcome { word: outcome, call_id: Some(call_id) }))
             }
-            Err(AdmitError::Conflict(Conflict::ReferenceTaken(owner))) => Ok(Arrival::KnownAs(owner)),
+            Err(AdmitError::Exists) => Ok(Attempt::Taken),
+            Err(AdmitError::Conflict(Conflict::ReferenceTaken(owner))) => arrived(Arrival::KnownAs(owner)),
             Err(AdmitError::Conflict(Conflict::DuplicateDelivery)) => {
-                Ok(Arrival::Settled(Outcome { word: "duplicate", call_id: None }))
+                arrived(Arrival::Settled(Outcome { word: "duplicate", call_id: None }))
             }
             Err(AdmitError::StaleEpoch) => {
                 if let Some(epoch) = epoch {
                     self.capacity.do_send(Fenced(epoch));
                 }
-                Ok(Arrival::Outdated)
+                arrived(Arrival::Outdated)
             }
             Err(error) => Err(IntakeError(error.to_string())),
         }
@@ -130,13 +204,13 @@ impl Intake {
         })
     }
 
-    /// What becomes of a newcomer.
-    async fn decide(&self, call_id: CallId, callee: &Callee, found: Found) -> Decided {
+    /// What becomes of a newcomer; none where somebody else is admitting it.
+    async fn decide(&self, call_id: CallId, callee: &Callee, found: Found) -> Option<Decided> {
         match (found, self.policy.unmanaged) {
-            (Found::BySweep, Unmanaged::Adopt) => return Decided::overflow("UNMANAGED"),
-            (Found::BySweep, Unmanaged::Terminate) => return Decided::terminate(TerminationReason::Unmanaged),
+            (Found::BySweep, Unmanaged::Adopt) => return Some(Decided::overflow("UNMANAGED")),
+            (Found::BySweep, Unmanaged::Terminate) => return Some(Decided::terminate(TerminationReason::Unmanaged)),
             (Found::ByWebhook, _) if !callee.takes_calls => {
-                return Decided::terminate(TerminationReason::InboundDisabled);
+                return Some(Decided::terminate(TerminationReason::InboundDisabled));
             }
             (Found::ByWebhook, _) => {}
         }
@@ -146,12 +220,13 @@ impl Intake {
             plan: callee.plan.clone(),
             business_limit: callee.limit,
         };
-        match self.capacity.send(Acquire(request)).await {
+        Some(match self.capacity.send(Acquire(request)).await {
             Ok(Ok(Acquired::Granted(lease))) => Decided {
                 decision: InboundDecision::Admit { epoch: lease.epoch().0, business_limit: callee.limit },
                 lease: Some(lease),
                 refused: None,
             },
+            Ok(Ok(Acquired::Held)) => return None,
             Ok(Err(AcquireError::Rejected(why, _))) => match self.policy.on_full {
                 OnFull::Terminate => {
                     Decided { refused: Some(why.code()), ..Decided::terminate(TerminationReason::Capacity) }
@@ -160,10 +235,8 @@ impl Intake {
             },
             // No call is hung up for our trouble.
             Ok(Err(AcquireError::Recovering)) => Decided::overflow("CAPACITY_RECOVERING"),
-            Ok(Ok(Acquired::Held) | Err(AcquireError::Unavailable)) | Err(_) => {
-                Decided::overflow("CAPACITY_STORE_UNAVAILABLE")
-            }
-        }
+            Ok(Err(AcquireError::Unavailable)) | Err(_) => Decided::overflow("CAPACITY_STORE_UNAVAILABLE"),
+        })
     }
 }
 

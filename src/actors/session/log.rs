@@ -124,13 +124,23 @@ impl CallLog {
     }
 
     /// Asks the call, and stores what it says; where somebody else was first, asks again.
+    ///
+    /// An append that comes too late is refused by the store. That nothing changes, or that the call refuses, is
+    /// stored nowhere: it is said only of a state that was read for this very question.
     pub(super) async fn record(&mut self, services: &Services, mut entry: Entry) -> Result<Recorded, SessionError> {
-        if matches!(self.call, Call::Absent) {
-            // Its first events may have been stored since it was looked for.
+        // The first events of an absent call may have been stored since it was looked for.
+        let mut read = matches!(self.call, Call::Absent);
+        if read {
             self.reload(services).await?;
         }
         for _ in 0..ATTEMPTS {
-            let events = decide(&self.call, entry.command.clone(), &Context { now: sources::now() })?;
+            let decided = decide(&self.call, entry.command.clone(), &Context { now: sources::now() });
+            if !read && decided.as_ref().map_or(true, Vec::is_empty) {
+                self.reload(services).await?;
+                read = true;
+                continue;
+            }
+            let events = decided?;
             if events.is_empty() && !entry.is_about_an_inbox_row() {
                 return Ok(Recorded { changed: false, outcome: "duplicate", parked: Vec::new() });
             }
@@ -138,6 +148,7 @@ impl CallLog {
                 Ok(recorded) => return Ok(recorded),
                 Err(JournalError::Conflict(Conflict::SequenceMoved) | JournalError::Unknown(_)) => {
                     self.reload(services).await?;
+                    read = true;
                 }
                 Err(JournalError::Conflict(Conflict::ReferenceTaken(owner))) => {
                     // Two calls under one name: what is said of this one is still true.
