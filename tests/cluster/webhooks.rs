@@ -63,19 +63,39 @@ async fn i4_a_call_that_is_started_here_announced_there_and_ended_elsewhere_has_
 }
 
 #[actix::test]
-async fn i4_an_inbound_call_that_is_announced_to_all_replicas_at_once_is_one_call_with_one_slot() {
+async fn i4_an_inbound_call_that_is_announced_to_all_replicas_at_once_takes_the_last_slot_once() {
     let cluster = deaf_to_the_provider().await;
-    let conversation = cluster.provider.start_inbound("agent_9").await;
 
-    let call = one_call(&post_twice(&cluster, &[1, 2, 3], &inbound_started(&conversation, "agent_9")).await);
-    cluster.sweeps_to(1).await;
-    cluster.provider.hang_up(&conversation).await;
-    let over =
-        one_call(&post_twice(&cluster, &[3, 2, 1], &ending("conversation.ended", &conversation, "agent_9")).await);
+    for _ in 0..6 {
+        let conversation = cluster.provider.start_inbound("agent_9").await;
+        let call = one_call(&post_twice(&cluster, &[1, 2, 3], &inbound_started(&conversation, "agent_9")).await);
+        cluster.sweeps_to(1).await;
+        cluster.provider.hang_up(&conversation).await;
+        let ended = ending("conversation.ended", &conversation, "agent_9");
+        let over = one_call(&post_twice(&cluster, &[3, 2, 1], &ended).await);
 
-    assert_eq!(over, call);
-    assert_eq!(cluster.replica(2).events_of(&call).await, ["InboundReceived", "CallAdmitted", "CallEnded"]);
+        assert_eq!(over, call);
+        assert_eq!(cluster.replica(2).events_of(&call).await, ["InboundReceived", "CallAdmitted", "CallEnded"]);
+    }
+
     assert_one_slot_is_free(&cluster).await;
+    cluster.ends_well().await;
+}
+
+#[actix::test]
+async fn i4_an_inbound_call_without_a_slot_that_is_announced_to_all_replicas_at_once_is_hung_up_once() {
+    let cluster = deaf_to_the_provider().await;
+    cluster.replica(1).start_call("b1").await;
+
+    let conversation = cluster.provider.start_inbound("agent_9").await;
+    let call = one_call(&post_twice(&cluster, &[1, 2, 3], &inbound_started(&conversation, "agent_9")).await);
+
+    cluster.replica(3).call_becomes(&call, "terminated_capacity").await;
+    let events = cluster.replica(2).events_of(&call).await;
+    for once in ["InboundReceived", "TerminationRequested", "CallEnded"] {
+        assert_eq!(events.iter().filter(|event| *event == once).count(), 1, "{events:?}");
+    }
+    cluster.sweeps_to(1).await;
     cluster.ends_well().await;
 }
 

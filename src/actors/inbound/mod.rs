@@ -12,6 +12,7 @@ use super::directory::Directory;
 use super::journal::{Commit, JournalActor, JournalError};
 use super::keyed::Keyed;
 use super::session::{Hear, SessionError};
+use super::supervisor::Replicas;
 use crate::domain::call::{Direction, Reference, Source, Status};
 use crate::domain::ids::{AgentId, CallId};
 use crate::domain::notice::{News, Notice};
@@ -51,6 +52,8 @@ pub struct InboundPolicy {
     pub on_full: OnFull,
     /// Those that the sweep finds.
     pub unmanaged: Unmanaged,
+    /// Whether another replica may be told of the same call at the same time.
+    pub replicas: Replicas,
 }
 
 /// A webhook that was believed and read.

@@ -1,16 +1,23 @@
 //! An inbound call that nobody knows yet: whose it is, whether it has a slot, and what becomes of it.
 
+use std::time::Duration;
+
 use super::{Intake, IntakeError, OnFull, Outcome, Unmanaged};
 use crate::actors::capacity::{Acquire, AcquireError, Acquired, Fenced};
 use crate::actors::journal::Publish;
 use crate::actors::lease::Lease;
 use crate::actors::session::{Admit, AdmitError, Admitted};
+use crate::actors::supervisor::Replicas;
 use crate::domain::admission::Request;
 use crate::domain::call::{Command, Direction, InboundDecision, Profile, Source, TerminationReason};
 use crate::domain::ids::{AgentId, BusinessId, CallId, PlanName, PoolId};
 use crate::domain::notice::Notice;
 use crate::sources;
 use crate::store::{Bulletin, Conflict, Delivery, Trace};
+
+/// Looks for the admission of the same call at another replica, where there is no slot.
+const LOOKS: u32 = 6;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// An inbound call that nobody knows yet.
 pub(super) struct Newcomer<'a> {
@@ -53,7 +60,14 @@ impl Intake {
         let call_id = sources::new_call_id();
         let agent_id = newcomer.notice.agent_id.clone().unwrap_or_else(unknown_agent);
         let callee = self.callee(&agent_id).await?;
-        let Decided { decision, lease, refused } = self.decide(call_id, &callee, newcomer.found).await;
+        let mut decided = self.decide(call_id, &callee, newcomer.found).await;
+        if decided.is_full && self.policy.replicas == Replicas::Several {
+            if let Some(owner) = self.admitted_elsewhere(newcomer.notice).await? {
+                return Ok(Arrival::KnownAs(owner));
+            }
+            decided = self.decide(call_id, &callee, newcomer.found).await;
+        }
+        let Decided { decision, lease, refused, .. } = decided;
         let (admitted_with_slot, epoch) = (lease.is_some(), lease.as_ref().map(Lease::epoch));
         let profile = Profile {
             pool: PoolId::default_pool(),
@@ -95,6 +109,19 @@ impl Intake {
             }
             Err(error) => Err(IntakeError(error.to_string())),
         }
+    }
+
+    /// The last slot may be this very call's: then another replica, which was told of it at the same time, is just
+    /// storing its admission. Nobody is hung up before that had time to be seen.
+    async fn admitted_elsewhere(&self, notice: &Notice) -> Result<Option<CallId>, IntakeError> {
+        for _ in 0..LOOKS {
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+            let known = self.known(notice).await?;
+            if known.is_some() {
+                return Ok(known);
+            }
+        }
+        Ok(None)
     }
 
     fn count(&self, callee: &Callee, admitted: bool, refused: Option<&'static str>) {
@@ -151,13 +178,17 @@ impl Intake {
                 decision: InboundDecision::Admit { epoch: lease.epoch().0, business_limit: callee.limit },
                 lease: Some(lease),
                 refused: None,
+                is_full: false,
             },
-            Ok(Err(AcquireError::Rejected(why, _))) => match self.policy.on_full {
-                OnFull::Terminate => {
-                    Decided { refused: Some(why.code()), ..Decided::terminate(TerminationReason::Capacity) }
-                }
-                OnFull::Admit => Decided::overflow(why.code()),
-            },
+            Ok(Err(AcquireError::Rejected(why, _))) => {
+                let decided = match self.policy.on_full {
+                    OnFull::Terminate => {
+                        Decided { refused: Some(why.code()), ..Decided::terminate(TerminationReason::Capacity) }
+                    }
+                    OnFull::Admit => Decided::overflow(why.code()),
+                };
+                Decided { is_full: true, ..decided }
+            }
             // No call is hung up for our trouble.
             Ok(Err(AcquireError::Recovering)) => Decided::overflow("CAPACITY_RECOVERING"),
             Ok(Ok(Acquired::Held) | Err(AcquireError::Unavailable)) | Err(_) => {
@@ -173,15 +204,21 @@ struct Decided {
     lease: Option<Lease>,
     /// The error code, where it is hung up for want of a slot.
     refused: Option<&'static str>,
+    /// The ledger had no slot.
+    is_full: bool,
 }
 
 impl Decided {
     fn overflow(cause: &str) -> Self {
-        Self { decision: InboundDecision::Overflow { cause: cause.to_owned() }, lease: None, refused: None }
+        Self::without_slot(InboundDecision::Overflow { cause: cause.to_owned() })
     }
 
     fn terminate(reason: TerminationReason) -> Self {
-        Self { decision: InboundDecision::Terminate { reason }, lease: None, refused: None }
+        Self::without_slot(InboundDecision::Terminate { reason })
+    }
+
+    fn without_slot(decision: InboundDecision) -> Self {
+        Self { decision, lease: None, refused: None, is_full: false }
     }
 }
 

@@ -68,6 +68,7 @@ pub(super) fn inbound_policy_of(settings: &Settings) -> InboundPolicy {
             settings::Unmanaged::Adopt => Unmanaged::Adopt,
             settings::Unmanaged::Terminate => Unmanaged::Terminate,
         },
+        replicas: replicas_of(settings),
     }
 }
 
