@@ -4,6 +4,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::support::cluster::Cluster;
+use crate::support::gate::SECRET;
 use crate::support::http::Answer;
 use crate::support::webhook::{ending, flat, inbound_started};
 
@@ -21,15 +22,11 @@ async fn post_twice(cluster: &Cluster, replicas: &[usize], body: &Value) -> Vec<
     join_all(twice.map(|number| cluster.replica(*number).post_webhook(body))).await
 }
 
-/// The one call that the answers name. A duplicate that is found while the first is being stored names none.
+/// The call that all of the answers name.
 fn one_call(answers: &[Answer]) -> String {
     let bodies: Vec<Value> = answers.iter().map(|answer| answer.expect(200)).collect();
-    let mut named: Vec<&str> = bodies.iter().filter_map(|body| body["callId"].as_str()).collect();
-    named.dedup();
-    assert_eq!(named.len(), 1, "{bodies:?}");
-    let unnamed = bodies.iter().filter(|body| body["callId"].is_null());
-    assert!(unnamed.clone().all(|body| body["outcome"] == "duplicate"), "{bodies:?}");
-    named[0].to_owned()
+    assert!(bodies.iter().all(|body| body["callId"] == bodies[0]["callId"]), "{bodies:?}");
+    bodies[0]["callId"].as_str().unwrap_or_else(|| panic!("no call in {bodies:?}")).to_owned()
 }
 
 /// The slot is free once: one more call starts, and a second does not.
@@ -78,6 +75,25 @@ async fn i4_an_inbound_call_that_is_announced_to_all_replicas_at_once_takes_the_
         assert_eq!(cluster.replica(2).events_of(&call).await, ["InboundReceived", "CallAdmitted", "CallEnded"]);
     }
 
+    assert_one_slot_is_free(&cluster).await;
+    cluster.ends_well().await;
+}
+
+#[actix::test]
+async fn i4_a_call_that_asks_all_replicas_at_once_before_it_talks_is_told_the_same_by_each() {
+    let cluster = deaf_to_the_provider().await;
+    let asked = json!({
+        "caller_id": "+12065550142", "agent_id": "agent_9", "called_number": "+12065550100", "call_sid": "CA1",
+    });
+
+    let twice = cluster.running().chain(cluster.running());
+    let answers = join_all(twice.map(|replica| replica.post_initiation(Some(SECRET), &asked))).await;
+
+    let told: Vec<Value> = answers.iter().map(|answer| answer.expect(200)["dynamic_variables"].clone()).collect();
+    assert!(told.iter().all(|variables| variables == &told[0]), "{told:?}");
+    assert_eq!(told[0]["callgate_capacity"], "ok");
+    let call = told[0]["callgate_call_id"].as_str().unwrap();
+    cluster.replica(1).force_end(call, "it never talked").await.success();
     assert_one_slot_is_free(&cluster).await;
     cluster.ends_well().await;
 }

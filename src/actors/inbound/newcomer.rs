@@ -99,7 +99,9 @@ impl Intake {
             }
             Err(AdmitError::Conflict(Conflict::ReferenceTaken(owner))) => Ok(Arrival::KnownAs(owner)),
             Err(AdmitError::Conflict(Conflict::DuplicateDelivery)) => {
-                Ok(Arrival::Settled(Outcome { word: "duplicate", call_id: None }))
+                // Another replica was told at the same time, and has stored it.
+                let call_id = self.known(newcomer.notice).await?;
+                Ok(Arrival::Settled(Outcome { word: "duplicate", call_id }))
             }
             Err(AdmitError::StaleEpoch) => {
                 if let Some(epoch) = epoch {
