@@ -290,7 +290,9 @@ fn watch_pool(gate: Gate) {
     actix::spawn(async move {
         while !gate.is_draining() {
             tokio::time::sleep(POOL_LOOK).await;
-            let (row, ledger) = (gate.store().pool(&PoolId::default_pool()).await, gate.snapshot().await);
+            // The ledger first: terms that are read later are not older.
+            let ledger = gate.snapshot().await;
+            let row = gate.store().pool(&PoolId::default_pool()).await;
             if let (Ok(Some(pool)), Some(Capacity { occupied, epoch, .. })) = (row, ledger)
                 && epoch.is_some()
                 && (pool.cap, pool.paused, &pool.reserves) != (occupied.cap, occupied.paused, &occupied.reserves)
