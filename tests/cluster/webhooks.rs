@@ -141,7 +141,6 @@ async fn i4_the_question_about_an_inbound_call_at_all_replicas_at_once_finds_roo
         assert_eq!(answer.expect(200)["dynamic_variables"]["callgate_capacity"], "ok");
     }
     assert_eq!(cluster.slots_in_the_table(), 1);
-    cluster.ends_well().await;
 }
 
 #[actix::test]
