@@ -137,9 +137,11 @@ async fn the_lock_on_a_file_is_never_lost() {
     assert!(tokio::time::timeout(Duration::from_millis(50), lock.lost()).await.is_err());
 }
 
+#[rstest]
 #[tokio::test]
-async fn replicas_that_start_at_once_migrate_once() {
+async fn replicas_that_start_at_once_migrate_once(#[values("read committed", "repeatable read")] isolation: &str) {
     let store = empty(Postgres).await;
+    store.isolate_by_default(isolation).await;
     let mut tasks = Vec::new();
     for _ in 0..4 {
         let door = store.open_again().await;

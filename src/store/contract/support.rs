@@ -57,6 +57,13 @@ impl Fresh {
     pub(super) async fn open_again(&self) -> Store {
         Store::open_with(&self.url, CONNECTIONS).await.unwrap()
     }
+
+    /// Makes PostgreSQL give connections that are opened from now on another isolation than its usual one.
+    pub(super) async fn isolate_by_default(&self, level: &str) {
+        let (_, name) = self.url.rsplit_once('/').unwrap();
+        let sql = format!("ALTER DATABASE {name} SET default_transaction_isolation = '{level}'");
+        self.writer().execute_unprepared(&sql).await.unwrap();
+    }
 }
 
 /// A database without a schema.
