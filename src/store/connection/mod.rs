@@ -98,16 +98,24 @@ impl Store {
 
     /// The migrations that are still to be applied, by name.
     pub async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
-        let applied = self.applied_migrations().await;
+        let applied = self.applied_migrations().await?;
         let names = Migrator::migrations().into_iter().map(|migration| migration.name().to_owned());
         Ok(names.filter(|name| !applied.contains(name)).collect())
     }
 
     /// Every migration that was applied, by whichever release; none where there is no schema yet.
-    async fn applied_migrations(&self) -> HashSet<String> {
-        let statement = Statement::from_string(self.backend(), "SELECT version FROM seaql_migrations");
-        let rows = self.reader.query_all_raw(statement).await.unwrap_or_default();
-        rows.iter().filter_map(|row| row.try_get("", "version").ok()).collect()
+    async fn applied_migrations(&self) -> Result<HashSet<String>, StoreError> {
+        let backend = self.backend();
+        let table = match backend {
+            DbBackend::Postgres => "SELECT 1 AS found WHERE to_regclass('seaql_migrations') IS NOT NULL",
+            _ => "SELECT 1 AS found FROM sqlite_master WHERE type = 'table' AND name = 'seaql_migrations'",
+        };
+        if self.reader.query_one_raw(Statement::from_string(backend, table)).await?.is_none() {
+            return Ok(HashSet::new());
+        }
+        let applied = Statement::from_string(backend, "SELECT version FROM seaql_migrations");
+        let rows = self.reader.query_all_raw(applied).await?;
+        Ok(rows.iter().map(|row| row.try_get("", "version")).collect::<Result<_, _>>()?)
     }
 
     /// Whether the database answers.
