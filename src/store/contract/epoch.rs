@@ -172,6 +172,29 @@ async fn a_replica_that_reaches_redis_says_so_only_while_redis_is_the_ledger_of_
 
 #[rstest]
 #[tokio::test]
+async fn whoever_is_loading_an_epochs_ledger_keeps_it_young_until_another_begins(
+    #[values(Sqlite, Postgres)] on: Database,
+) {
+    let store = fresh(on).await;
+    assert!(!store.renew_epoch(&pool(), Epoch(1)).await.unwrap(), "there is none");
+    let epoch = begin(&store, NewEpoch::at(Home::Redis)).await.state().epoch;
+    let sql = "UPDATE ledger_epoch SET begun_at = '2020-01-01 00:00:00+00:00', seen_at = '2020-01-01 00:00:00+00:00'";
+    let day = Duration::from_hours(24);
+    for (other, renewed) in [(Epoch(epoch.0 + 1), false), (Epoch(epoch.0 - 1), false), (epoch, true)] {
+        store.writer().execute_unprepared(sql).await.unwrap();
+        let before = state(&store).await;
+        assert!(before.age > day && before.unseen_for > day);
+        assert_eq!(store.renew_epoch(&pool(), other).await.unwrap(), renewed);
+        let after = state(&store).await;
+        assert_eq!((after.age < day, after.unseen_for < day), (renewed, renewed));
+        assert_eq!((after.epoch, after.home, after.surveyed), (before.epoch, before.home, before.surveyed));
+    }
+    next_epoch(&store).await;
+    assert!(!store.renew_epoch(&pool(), epoch).await.unwrap(), "another has begun");
+}
+
+#[rstest]
+#[tokio::test]
 async fn of_ledgers_that_begin_at_once_no_two_have_the_same_epoch(#[values(Sqlite, Postgres)] on: Database) {
     let store = fresh(on).await;
     let doors = [store.open_again().await, store.open_again().await];
