@@ -235,7 +235,11 @@ fn refuse_several_providers(settings: &Settings) -> Result<(), StartError> {
 }
 
 async fn open(settings: &Settings, sharing: Sharing) -> Result<(Store, ProcessLock, Doors), StartError> {
-    let options = StoreOptions { max_connections: settings.database.max_connections };
+    let options = StoreOptions {
+        max_connections: settings.database.max_connections,
+        // So the store gives up before its journal does, and can say for certain what is not stored.
+        patience: settings.store.commit_timeout,
+    };
     let store = Store::open_with(settings.database.url.expose(), options)
         .await
         .map_err(|error| StartError::Usage(format!("database.url = \"{}\": {}", settings.database.url, error.0)))?;
