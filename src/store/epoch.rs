@@ -225,18 +225,6 @@ impl Store {
         Ok(())
     }
 
-    /// Notes that the ledger of that epoch is still being loaded; false where another epoch has begun.
-    pub async fn renew_epoch(&self, pool: &PoolId, epoch: Epoch) -> Result<bool, StoreError> {
-        let renewed = Entity::update_many()
-            .col_expr(Column::BegunAt, clock::now(self.writer()))
-            .col_expr(Column::SeenAt, clock::now(self.writer()))
-            .filter(Column::Pool.eq(pool.as_str()))
-            .filter(Column::Epoch.eq(number_of(epoch)))
-            .exec(self.writer())
-            .await?;
-        Ok(renewed.rows_affected > 0)
-    }
-
     /// Notes that the provider was asked for all its live calls, and answered; before the first epoch too.
     pub async fn mark_surveyed(&self, pool: &PoolId) -> Result<(), StoreError> {
         let txn = self.begin().await?;
