@@ -57,8 +57,14 @@ async fn d_i1_i3_i6_five_live_calls_survive_a_kill_and_two_that_ended_meanwhile_
 
 #[actix::test]
 async fn i1_i5_a_kill_between_commit_and_dial_never_dials_and_the_sweep_frees_the_slot() {
-    let mut gate =
-        Gate::builder().cap(1).behind_proxy().env("CALLGATE__PROVIDER__PLACE_TIMEOUT_SECONDS", "30").start().await;
+    let mut gate = Gate::builder()
+        .cap(1)
+        .behind_proxy()
+        .env("CALLGATE__PROVIDER__PLACE_TIMEOUT_SECONDS", "30")
+        // The sweep after the start must not come before the slot is looked at, however slow the machine.
+        .env("CALLGATE__RECONCILE__GRACE_SECONDS", "5")
+        .start()
+        .await;
     gate.put_business("b1", "PRO").await;
     gate.proxy().set(Line::Hold);
     let address = gate.address().to_owned();
