@@ -265,7 +265,7 @@ impl Handler<Reconcile> for SupervisorActor {
         let (done, report) = oneshot::channel();
         self.waiting.push((scope, trigger, done));
         self.next(ctx);
-        Box::pin(async move { report.await.unwrap_or_else(|_| Err(SweepError("the supervisor crashed".to_owned()))) })
+        Box::pin(async move { report.await.unwrap_or(Err(SweepError::Crashed)) })
     }
 }
 

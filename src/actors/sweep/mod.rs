@@ -51,32 +51,38 @@ impl Scope {
     }
 }
 
-/// A sweep that could not begin: ledger or table did not answer.
+/// A sweep that could not begin, or not go on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the sweep was cut short: {0}")]
-pub struct SweepError(pub String);
+pub enum SweepError {
+    /// Nobody holds anything, as far as this replica can see.
+    #[error("the sweep was cut short: the ledger does not answer, or is being rebuilt")]
+    Ledger,
+    /// The table, or a session, does not answer.
+    #[error("the sweep was cut short: {0}")]
+    Store(String),
+    /// The provider does not answer, where its answer is all there is.
+    #[error("the sweep was cut short: {0}")]
+    Provider(String),
+    /// It will never be known how far it came.
+    #[error("the supervisor crashed")]
+    Crashed,
+}
 
 impl From<StoreError> for SweepError {
     fn from(error: StoreError) -> Self {
-        Self(error.to_string())
+        Self::Store(error.to_string())
     }
 }
 
 impl From<IntakeError> for SweepError {
     fn from(error: IntakeError) -> Self {
-        Self(error.to_string())
-    }
-}
-
-impl From<SessionError> for SweepError {
-    fn from(error: SessionError) -> Self {
-        Self(error.to_string())
+        Self::Store(error.to_string())
     }
 }
 
 impl From<ProviderError> for SweepError {
     fn from(error: ProviderError) -> Self {
-        Self(error.to_string())
+        Self::Provider(error.to_string())
     }
 }
 
@@ -142,13 +148,12 @@ impl Sweep {
     /// Asks the provider for all its live calls, so that none is live that the gate knows nothing of.
     pub(super) async fn survey(&self) -> Result<(), SweepError> {
         let capacity = self.intake.capacity.send(Snapshot).await.ok().flatten();
-        let away = || SweepError("the ledger is away, or being rebuilt".to_owned());
-        let capacity = capacity.ok_or_else(away)?;
+        let capacity = capacity.ok_or(SweepError::Ledger)?;
         // Where this replica alone is cut off, another one asks.
         if capacity.cut_off || capacity.mode != LedgerMode::Recovering {
             return Ok(());
         }
-        capacity.epoch.ok_or_else(away)?;
+        capacity.epoch.ok_or(SweepError::Ledger)?;
         let listed = self.list_live().await?;
         let mut report = Report::default();
         self.adopt_all(&listed, &mut report).await?;
@@ -173,20 +178,14 @@ impl Sweep {
             report.no_answer(&error);
         }
         report.active_sessions = sessions.len();
-        let in_doubt = |session: &&Session| match &session.record.profile {
-            Some(profile) if profile.direction == Direction::Inbound => {
-                session.record.references.conversation().is_none()
-            }
-            _ => session.record.started_at.is_none() && session.record.status != Status::Placing,
-        };
-        report.in_doubt = sessions.iter().filter(in_doubt).count();
+        report.in_doubt = sessions.iter().filter(|session| is_in_doubt(session)).count();
         report.ledger_active = self.ledger().await?.len();
         Ok(report)
     }
 
     async fn ledger(&self) -> Result<Vec<Holder>, SweepError> {
         let holders = self.intake.capacity.send(Holders).await.ok().flatten();
-        holders.ok_or_else(|| SweepError("the ledger does not answer, or is being rebuilt".to_owned()))
+        holders.ok_or(SweepError::Ledger)
     }
 
     async fn list_live(&self) -> Result<HashSet<String>, ProviderError> {
@@ -230,6 +229,14 @@ impl Sweep {
         } else if reason != "placement_uncertain" {
             report.cleaned += 1;
         }
+    }
+}
+
+fn is_in_doubt(session: &Session) -> bool {
+    let record = &session.record;
+    match &record.profile {
+        Some(profile) if profile.direction == Direction::Inbound => record.references.conversation().is_none(),
+        _ => record.started_at.is_none() && record.status != Status::Placing,
     }
 }
 
