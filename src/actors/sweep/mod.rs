@@ -27,6 +27,9 @@ use crate::telemetry::Metrics;
 
 pub use report::Report;
 
+/// A ledger that takes longer to say how it stands is no basis for a sweep.
+const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// Which views are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
@@ -181,6 +184,18 @@ impl Sweep {
         report.in_doubt = sessions.iter().filter(|session| is_in_doubt(session)).count();
         report.ledger_active = self.ledger().await?.len();
         Ok(report)
+    }
+
+    /// Whether a sweep could begin now.
+    pub(super) async fn sees_the_ledger(&self) -> bool {
+        let asked = tokio::time::timeout(SNAPSHOT_TIMEOUT, self.intake.capacity.send(Snapshot)).await;
+        let capacity = asked.ok().and_then(Result::ok).flatten();
+        capacity.is_some_and(|capacity| capacity.epoch.is_some() && !capacity.cut_off)
+    }
+
+    /// Calls of which only the provider can tell what they are.
+    pub(super) async fn in_doubt(&self) -> Result<usize, SweepError> {
+        Ok(self.store.live_sessions().await?.iter().filter(|session| is_in_doubt(session)).count())
     }
 
     async fn ledger(&self) -> Result<Vec<Holder>, SweepError> {
