@@ -168,6 +168,9 @@ impl Sweep {
 
     async fn look_and_correct(&self, scope: Scope, memory: &mut Memory) -> Result<Report, SweepError> {
         let mut report = Report { success: true, ..Report::default() };
+        if !self.ages_count() {
+            tracing::warn!("the clock has jumped; for a grace no call is ended because of its age");
+        }
         self.compare_ledger(memory, &mut report).await?;
         self.doubt_old_placements(&mut report).await?;
         if scope == Scope::Full {
@@ -184,6 +187,11 @@ impl Sweep {
         report.in_doubt = sessions.iter().filter(|session| is_in_doubt(session)).count();
         report.ledger_active = self.ledger().await?.len();
         Ok(report)
+    }
+
+    /// Whether the clock has gone steadily for long enough that ages prove something.
+    fn ages_count(&self) -> bool {
+        sources::clock_is_steady(self.policy.grace.to_std().unwrap_or_default())
     }
 
     /// Whether a sweep could begin now.
