@@ -9,6 +9,7 @@
 //! | `session` | the CallSessionActor: one live call |
 //! | `directory`, `services` | which sessions are active, and what they work with |
 //! | `supervisor`, `sweep` | the SupervisorActor: periodic comparison of all views |
+//! | `sweeper` | which replica does that for all |
 //! | `guardian`, `roster`, `crash` | restarts, and the record of them |
 //! | `keyed` | one at a time per key |
 
@@ -27,5 +28,6 @@ pub mod services;
 pub mod session;
 pub mod supervisor;
 mod sweep;
+pub mod sweeper;
 
 pub use gate::{Gate, GateParts};

@@ -10,7 +10,8 @@ use super::request;
 use super::state::AppState;
 use crate::actors::roster::ActorStatus;
 use crate::actors::session::View;
-use crate::actors::supervisor::{LastSweep, Sweeper};
+use crate::actors::supervisor::LastSweep;
+use crate::actors::sweeper::Sweeper;
 use crate::actors::{journal, supervisor};
 use crate::sources;
 

@@ -19,12 +19,18 @@ pub(super) async fn post(
 ) -> Result<HttpResponse, Problem> {
     let asked = Reconcile { scope: Scope::Full, trigger: "request" };
     let report = state.gate.supervisor().send(asked).await;
-    match report.unwrap_or_else(|error| Err(SweepError(error.to_string()))) {
+    match report.unwrap_or(Err(SweepError::Crashed)) {
         Ok(report) => Ok(HttpResponse::Ok().json(report.to_json())),
-        Err(error) => {
-            let away = GateError::EventStore(error.to_string());
-            Err(Problem::of(&away, &state.gate, &request))
-        }
+        Err(error) => Err(Problem::of(&away(error), &state.gate, &request)),
+    }
+}
+
+/// Which part of the gate a sweep could not do without.
+fn away(error: SweepError) -> GateError {
+    match error {
+        SweepError::Ledger => GateError::LedgerAway,
+        SweepError::Store(reason) | SweepError::Provider(reason) => GateError::EventStore(reason),
+        SweepError::Crashed => GateError::EventStore(error.to_string()),
     }
 }
 

@@ -16,7 +16,7 @@ use super::journal::{Flush, JournalActor, Publish};
 use super::keyed::Keyed;
 use super::roster::Roster;
 use super::session::Apply;
-use super::supervisor::SupervisorActor;
+use super::supervisor::{Resign, SupervisorActor};
 use crate::domain::admission::Holder;
 use crate::domain::call::{Command, EndReason, Record, References, TerminationReason, Witness};
 use crate::domain::ids::{BusinessId, CallId, PoolId};
@@ -35,6 +35,9 @@ const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long a change of the pool waits for the ledger to take it.
 const CONFIGURE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long a node that stops waits for its locks to be given up; they run out by themselves.
+const RESIGN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The rooms of one node.
 pub struct GateParts {
@@ -185,9 +188,10 @@ impl Gate {
         self.parts.retry_after.seconds(wait, sources::chance())
     }
 
-    /// From now on the node is not ready.
+    /// From now on the node is not ready, and leaves the sweeps to others.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::SeqCst);
+        self.parts.supervisor.do_send(Resign);
     }
 
     /// Whether the node is going away.
@@ -203,6 +207,7 @@ impl Gate {
         let _ = self.parts.journal.send(Flush).await;
         let told = self.parts.capacity.send(capacity::Flush);
         let _ = tokio::time::timeout(CONFIGURE_TIMEOUT, told).await;
+        let _ = tokio::time::timeout(RESIGN_TIMEOUT, self.parts.supervisor.send(Resign)).await;
     }
 
     /// The database.

@@ -33,7 +33,9 @@ impl Sweep {
         let mut strangers = Strangers::NotAllKnown;
         if let Some(listed) = &listed {
             strangers = self.meet_strangers(listed, memory, report).await?;
-            self.store.forget_early_ends(sources::now() - EARLY_ENDS_KEPT).await?;
+            if self.ages_count() {
+                self.store.forget_early_ends(sources::now() - EARLY_ENDS_KEPT).await?;
+            }
         }
         let live = self.store.live_sessions().await?;
         memory.absent.retain(|call_id, _| live.iter().any(|session| session.call_id == *call_id));
@@ -85,7 +87,8 @@ impl Sweep {
         let Finding { session, view, look, names } = finding;
         let missing_for = memory.absent.get(&session.call_id).map(Instant::elapsed);
         let missing_for = missing_for.and_then(|gap| TimeDelta::from_std(gap).ok());
-        match conclude(&view, look, Evidence { missing_for, account_proven }, &self.policy) {
+        let evidence = Evidence { missing_for, account_proven, clock_steady: self.ages_count() };
+        match conclude(&view, look, evidence, &self.policy) {
             Conclusion::Sound => {
                 memory.absent.remove(&session.call_id);
             }
@@ -107,6 +110,9 @@ impl Sweep {
 
     /// A placement that cannot be under way any more is in doubt.
     pub(super) async fn doubt_old_placements(&self, report: &mut Report) -> Result<(), SweepError> {
+        if !self.ages_count() {
+            return Ok(());
+        }
         for session in self.store.live_sessions().await? {
             let view = self.view_of(&session);
             let pending = matches!(view.status, Status::Placing | Status::Terminating) && !view.placed;

@@ -27,6 +27,9 @@ use crate::telemetry::Metrics;
 
 pub use report::Report;
 
+/// A ledger that takes longer to say how it stands is no basis for a sweep.
+const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// Which views are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
@@ -51,32 +54,38 @@ impl Scope {
     }
 }
 
-/// A sweep that could not begin: ledger or table did not answer.
+/// A sweep that could not begin, or not go on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the sweep was cut short: {0}")]
-pub struct SweepError(pub String);
+pub enum SweepError {
+    /// Nobody holds anything, as far as this replica can see.
+    #[error("the sweep was cut short: the ledger does not answer, or is being rebuilt")]
+    Ledger,
+    /// The table, or a session, does not answer.
+    #[error("the sweep was cut short: {0}")]
+    Store(String),
+    /// The provider does not answer, where its answer is all there is.
+    #[error("the sweep was cut short: {0}")]
+    Provider(String),
+    /// It will never be known how far it came.
+    #[error("the supervisor crashed")]
+    Crashed,
+}
 
 impl From<StoreError> for SweepError {
     fn from(error: StoreError) -> Self {
-        Self(error.to_string())
+        Self::Store(error.to_string())
     }
 }
 
 impl From<IntakeError> for SweepError {
     fn from(error: IntakeError) -> Self {
-        Self(error.to_string())
-    }
-}
-
-impl From<SessionError> for SweepError {
-    fn from(error: SessionError) -> Self {
-        Self(error.to_string())
+        Self::Store(error.to_string())
     }
 }
 
 impl From<ProviderError> for SweepError {
     fn from(error: ProviderError) -> Self {
-        Self(error.to_string())
+        Self::Provider(error.to_string())
     }
 }
 
@@ -142,13 +151,12 @@ impl Sweep {
     /// Asks the provider for all its live calls, so that none is live that the gate knows nothing of.
     pub(super) async fn survey(&self) -> Result<(), SweepError> {
         let capacity = self.intake.capacity.send(Snapshot).await.ok().flatten();
-        let away = || SweepError("the ledger is away, or being rebuilt".to_owned());
-        let capacity = capacity.ok_or_else(away)?;
+        let capacity = capacity.ok_or(SweepError::Ledger)?;
         // Where this replica alone is cut off, another one asks.
         if capacity.cut_off || capacity.mode != LedgerMode::Recovering {
             return Ok(());
         }
-        let epoch = capacity.epoch.ok_or_else(away)?;
+        let epoch = capacity.epoch.ok_or(SweepError::Ledger)?;
         let listed = self.list_live().await?;
         let mut report = Report::default();
         self.adopt_all(&listed, &mut report).await?;
@@ -160,6 +168,9 @@ impl Sweep {
 
     async fn look_and_correct(&self, scope: Scope, memory: &mut Memory) -> Result<Report, SweepError> {
         let mut report = Report { success: true, ..Report::default() };
+        if !self.ages_count() {
+            tracing::warn!("the clock has jumped; for a grace no call is ended because of its age");
+        }
         self.compare_ledger(memory, &mut report).await?;
         self.doubt_old_placements(&mut report).await?;
         if scope == Scope::Full {
@@ -173,20 +184,31 @@ impl Sweep {
             report.no_answer(&error);
         }
         report.active_sessions = sessions.len();
-        let in_doubt = |session: &&Session| match &session.record.profile {
-            Some(profile) if profile.direction == Direction::Inbound => {
-                session.record.references.conversation().is_none()
-            }
-            _ => session.record.started_at.is_none() && session.record.status != Status::Placing,
-        };
-        report.in_doubt = sessions.iter().filter(in_doubt).count();
+        report.in_doubt = sessions.iter().filter(|session| is_in_doubt(session)).count();
         report.ledger_active = self.ledger().await?.len();
         Ok(report)
     }
 
+    /// Whether the clock has gone steadily for long enough that ages prove something.
+    fn ages_count(&self) -> bool {
+        sources::clock_is_steady(self.policy.grace.to_std().unwrap_or_default())
+    }
+
+    /// Whether a sweep could begin now.
+    pub(super) async fn sees_the_ledger(&self) -> bool {
+        let asked = tokio::time::timeout(SNAPSHOT_TIMEOUT, self.intake.capacity.send(Snapshot)).await;
+        let capacity = asked.ok().and_then(Result::ok).flatten();
+        capacity.is_some_and(|capacity| capacity.epoch.is_some() && !capacity.cut_off)
+    }
+
+    /// Calls of which only the provider can tell what they are.
+    pub(super) async fn in_doubt(&self) -> Result<usize, SweepError> {
+        Ok(self.store.live_sessions().await?.iter().filter(|session| is_in_doubt(session)).count())
+    }
+
     async fn ledger(&self) -> Result<Vec<Holder>, SweepError> {
         let holders = self.intake.capacity.send(Holders).await.ok().flatten();
-        holders.ok_or_else(|| SweepError("the ledger does not answer, or is being rebuilt".to_owned()))
+        holders.ok_or(SweepError::Ledger)
     }
 
     async fn list_live(&self) -> Result<HashSet<String>, ProviderError> {
@@ -230,6 +252,14 @@ impl Sweep {
         } else if reason != "placement_uncertain" {
             report.cleaned += 1;
         }
+    }
+}
+
+fn is_in_doubt(session: &Session) -> bool {
+    let record = &session.record;
+    match &record.profile {
+        Some(profile) if profile.direction == Direction::Inbound => record.references.conversation().is_none(),
+        _ => record.started_at.is_none() && record.status != Status::Placing,
     }
 }
 

@@ -77,7 +77,7 @@ impl Sweep {
         }
         // Its webhook, or the answer to its placement, may be on its way.
         let seen_for = TimeDelta::from_std(first_seen.elapsed()).unwrap_or(TimeDelta::MAX);
-        let began = found.started_at.map_or(TimeDelta::zero(), |at| sources::now() - at);
+        let began = found.started_at.filter(|_| self.ages_count()).map_or(TimeDelta::zero(), |at| sources::now() - at);
         let notice = notice_of(found);
         if seen_for.max(began) < self.policy.grace || self.intake.may_be_ours(&notice).await? {
             return Ok(());
@@ -103,7 +103,8 @@ impl Sweep {
 
     /// Tells a call of ours that it is live: its names become known, or it has come alive late.
     async fn reunite(&self, session: &Session, found: Conversation, report: &mut Report) {
-        let ended_lately = session.record.ended_at.is_some_and(|at| sources::now() - at < self.policy.grace);
+        let lately = |at| !self.ages_count() || sources::now() - at < self.policy.grace;
+        let ended_lately = session.record.ended_at.is_some_and(lately);
         if session.record.status == Status::Placing || ended_lately {
             // The answer to the placement is on its way; the provider's list may lag behind the end.
             return;

@@ -16,7 +16,12 @@ const NOTEWORTHY: Duration = Duration::from_secs(1);
 /// Sets this process's clock by the database's.
 pub(super) async fn set_clock(store: &Store) {
     let asked = Instant::now();
-    let Ok(Some(shared)) = store.clock().await else { return };
+    let Ok(shared) = store.clock().await else { return };
+    let Some(shared) = shared else {
+        // The host's clock it is. Looked at often, it shows when it jumps.
+        sources::clock_is_steady(Duration::ZERO);
+        return;
+    };
     let round_trip = asked.elapsed();
     if round_trip > SLOW {
         return;

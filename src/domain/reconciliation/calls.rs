@@ -76,6 +76,8 @@ pub struct Evidence {
     pub missing_for: Option<TimeDelta>,
     /// In this sweep the provider answered for some conversation that was once bound: it is the right account.
     pub account_proven: bool,
+    /// The clock by which ages are told has not jumped for a grace. Otherwise no age ends a call.
+    pub clock_steady: bool,
 }
 
 /// A change that the sweep asks of a call.
@@ -126,7 +128,9 @@ pub fn question(call: &CallView, listed_live: Option<bool>, policy: &Policy) -> 
 
 /// What the answer to [`question`] means.
 pub fn conclude(call: &CallView, look: Look, evidence: Evidence, policy: &Policy) -> Conclusion {
-    let twice = evidence.missing_for.is_some_and(|gap| gap * 2 >= policy.grace) && call.quiet >= policy.grace;
+    let twice = evidence.clock_steady
+        && evidence.missing_for.is_some_and(|gap| gap * 2 >= policy.grace)
+        && call.quiet >= policy.grace;
     let end = |reason| Conclusion::Correct(Correction::End { reason, at: None });
     match look {
         Look::Live if call.bound && call.placed => Conclusion::Sound,
@@ -137,7 +141,7 @@ pub fn conclude(call: &CallView, look: Look, evidence: Evidence, policy: &Policy
         Look::Missing if twice && call.age >= policy.max_call_age => end(EndReason::AgedOut),
         Look::Missing if twice && evidence.account_proven && !call.perhaps_erased => end(EndReason::ProviderMissing),
         Look::Missing | Look::Unclaimed => Conclusion::StillMissing,
-        Look::Unanswered if call.age >= policy.blind_max_age => end(EndReason::AgedOut),
+        Look::Unanswered if evidence.clock_steady && call.age >= policy.blind_max_age => end(EndReason::AgedOut),
         Look::Unanswered => Conclusion::Unknown,
     }
 }
@@ -175,7 +179,7 @@ mod tests {
     }
 
     fn evidence(missing_for: Option<i64>, account_proven: bool) -> Evidence {
-        Evidence { missing_for: missing_for.map(s), account_proven }
+        Evidence { missing_for: missing_for.map(s), account_proven, clock_steady: true }
     }
 
     #[rstest]
@@ -263,6 +267,23 @@ mod tests {
             let call = CallView { bound, quiet: s(quiet), ..call(status, age) };
             let concluded = conclude(&call, Look::Live, evidence(missing_for, account_proven), &policy());
             prop_assert!(matches!(concluded, Conclusion::Sound | Conclusion::Correct(Correction::ObserveLive)));
+        }
+
+        #[test]
+        fn while_the_clock_is_not_steady_only_the_providers_word_ends_a_call(
+            status in prop::sample::select(&[Status::Uncertain, Status::Active, Status::Terminating]),
+            look in prop::sample::select(&[Look::Live, Look::Over { at: None }, Look::Missing, Look::Unclaimed, Look::Unanswered]),
+            bound in any::<bool>(), placed in any::<bool>(), perhaps_erased in any::<bool>(),
+            age in -100i64..100_000, quiet in -100i64..100_000,
+            missing_for in prop::option::of(-100i64..100_000), account_proven in any::<bool>(),
+        ) {
+            let call = CallView { bound, placed, perhaps_erased, quiet: s(quiet), ..call(status, age) };
+            let known = Evidence { clock_steady: false, ..evidence(missing_for, account_proven) };
+            match conclude(&call, look, known, &policy()) {
+                Conclusion::Correct(Correction::ObserveLive) => prop_assert_eq!(look, Look::Live),
+                Conclusion::Correct(_) => prop_assert_eq!(look, Look::Over { at: None }),
+                Conclusion::Sound | Conclusion::StillMissing | Conclusion::Unknown => {}
+            }
         }
 
         #[test]

@@ -1,5 +1,8 @@
 //! The SupervisorActor: sweeps on an interval and on request, wakes what crashed, lets parked webhooks go on.
 
+mod turns;
+mod view;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -7,14 +10,16 @@ use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, Resp
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::oneshot;
 
-use super::capacity::Snapshot;
 use super::crash::{Crash, crash};
 use super::directory::SessionCrashed;
 use super::services::Nudge;
 use super::sweep::Memory;
 pub use super::sweep::{Report, Scope, Sweep, SweepError};
-use crate::domain::ids::CallId;
+use super::sweeper::{Candidate, Sweeper};
 use crate::sources;
+
+pub use turns::Resign;
+pub use view::{Inspect, SupervisorView};
 
 /// Between two attempts at the first look at the provider.
 const SURVEY_PAUSE: Duration = Duration::from_secs(2);
@@ -24,12 +29,8 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// Between two looks at who sweeps.
 const BEAT: Duration = Duration::from_secs(5);
-/// Who sweeps has the lock so long without renewing it.
-const LOCK: Duration = Duration::from_secs(15);
-/// The lock of the replica that sweeps on the interval.
-const SWEEPER: &str = "sweeper";
-/// The lock of a look that a full pool brings about.
-const LOOK: &str = "look-on-demand";
+/// Why a sweep follows a placement that came into doubt.
+const DOUBT: &str = "doubt";
 
 /// When the supervisor does what.
 #[derive(Clone, Copy, Debug)]
@@ -67,22 +68,10 @@ pub struct SupervisorActor {
     /// A sweep is due soon, because a placement is in doubt.
     follow_up_due: bool,
     sweeper: Sweeper,
+    candidate: Arc<Candidate>,
     last_on_demand: Option<Instant>,
     last: Option<LastSweep>,
     sweeps: u64,
-}
-
-/// Who sweeps on the interval.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Sweeper {
-    /// There is one replica.
-    Alone,
-    /// This one, among several.
-    Here,
-    /// The one of that name.
-    Other(String),
-    /// The database has not said yet.
-    Unknown,
 }
 
 /// A sweep that was asked for: its scope, why, and who waits for the report.
@@ -104,8 +93,10 @@ impl SupervisorActor {
             Replicas::One => Sweeper::Alone,
             Replicas::Several => Sweeper::Unknown,
         };
+        let candidate = Candidate::new(sweep.store.clone(), sources::node(), sources::new_uuid());
         Self {
             sweeper,
+            candidate: Arc::new(candidate),
             sweep,
             schedule,
             memory: Some(Memory::default()),
@@ -131,36 +122,9 @@ impl SupervisorActor {
     }
 
     fn on_interval(&mut self, scope: Scope, trigger: &'static str, ctx: &mut Context<Self>) {
-        if matches!(self.sweeper, Sweeper::Alone | Sweeper::Here) {
+        if self.sweeper.is_here() {
             self.on_timer(scope, trigger, ctx);
         }
-    }
-
-    /// Finds out who sweeps; takes it over where nobody does.
-    fn stand_for_sweeper(&mut self, ctx: &mut Context<Self>) {
-        if self.sweeper == Sweeper::Alone {
-            return;
-        }
-        let sweep = Arc::clone(&self.sweep);
-        let held = async move {
-            // A sweep begins with the ledger: whoever is cut off from it leaves the lock to others.
-            let ledger = sweep.intake.capacity.send(Snapshot).await.ok().flatten()?;
-            if ledger.cut_off {
-                return None;
-            }
-            sweep.store.hold_lock(SWEEPER, sources::node(), LOCK).await.ok()
-        };
-        ctx.spawn(held.into_actor(self).map(|held, act, _| {
-            let sweeper = match held {
-                Some(held) if held.mine => Sweeper::Here,
-                Some(held) => Sweeper::Other(held.holder),
-                None => Sweeper::Unknown,
-            };
-            if sweeper != act.sweeper {
-                tracing::info!(sweeper = ?sweeper, "who sweeps has changed");
-                act.sweeper = sweeper;
-            }
-        }));
     }
 
     /// Runs the next sweep, if none is under way: runs never overlap.
@@ -181,11 +145,14 @@ impl SupervisorActor {
             let result = sweep.run(scope, trigger, &mut memory).await;
             (memory, result)
         };
-        ctx.spawn(swept.into_actor(self).map(|(memory, result), act, ctx| {
+        ctx.spawn(swept.into_actor(self).map(move |(memory, result), act, ctx| {
             act.memory = Some(memory);
             act.under_way = None;
             act.sweeps += 1;
-            if result.as_ref().is_ok_and(|report| report.in_doubt > 0) {
+            if matches!(result, Err(SweepError::Ledger)) {
+                act.step_down(ctx);
+            }
+            if result.as_ref().map_or(trigger == DOUBT, |report| report.in_doubt > 0) {
                 act.follow_up(act.sweep.policy.grace / 2, ctx);
             }
             act.last = Some(LastSweep { finished_at: sources::now(), result: result.clone() });
@@ -202,7 +169,7 @@ impl SupervisorActor {
             let after = after.to_std().unwrap_or_default().max(SHORTEST_PAUSE);
             ctx.run_later(after, |act, ctx| {
                 act.follow_up_due = false;
-                act.on_timer(Scope::Full, "doubt", ctx);
+                act.look_at_doubts(ctx);
             });
         }
     }
@@ -265,7 +232,7 @@ impl Handler<Reconcile> for SupervisorActor {
         let (done, report) = oneshot::channel();
         self.waiting.push((scope, trigger, done));
         self.next(ctx);
-        Box::pin(async move { report.await.unwrap_or_else(|_| Err(SweepError("the supervisor crashed".to_owned()))) })
+        Box::pin(async move { report.await.unwrap_or(Err(SweepError::Crashed)) })
     }
 }
 
@@ -290,26 +257,6 @@ impl Handler<Nudge> for SupervisorActor {
 }
 
 impl SupervisorActor {
-    /// A gate that is full and refusing looks for itself, but not all the time.
-    fn look_on_demand(&mut self, ctx: &mut Context<Self>) {
-        let Some(pause) = self.schedule.on_demand else { return };
-        if self.last_on_demand.is_some_and(|last| last.elapsed() < pause) {
-            return;
-        }
-        self.last_on_demand = Some(Instant::now());
-        if self.sweeper == Sweeper::Alone {
-            return self.on_timer(Scope::Full, "demand", ctx);
-        }
-        // The provider is not asked by every replica.
-        let sweep = Arc::clone(&self.sweep);
-        let held = async move { sweep.store.hold_lock(LOOK, sources::node(), pause).await };
-        ctx.spawn(held.into_actor(self).map(|held, act, ctx| {
-            if held.is_ok_and(|held| held.mine) {
-                act.on_timer(Scope::Full, "demand", ctx);
-            }
-        }));
-    }
-
     fn revisit_parked(&mut self, ctx: &mut Context<Self>) {
         if self.revisiting {
             self.revisit_again = true;
@@ -327,47 +274,6 @@ impl SupervisorActor {
                 act.revisit_parked(ctx);
             }
         }));
-    }
-}
-
-/// Shows the supervisor.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "SupervisorView")]
-pub struct Inspect;
-
-/// The supervisor at one moment.
-#[derive(Clone, Debug, actix::MessageResponse)]
-pub struct SupervisorView {
-    /// Whether a sweep is under way.
-    pub sweeping: bool,
-    /// Sweeps of this node so far.
-    pub sweeps: u64,
-    /// Sweeps that wait.
-    pub waiting: usize,
-    /// The latest.
-    pub last: Option<LastSweep>,
-    /// When it does what.
-    pub schedule: Schedule,
-    /// Who sweeps on the interval.
-    pub sweeper: Sweeper,
-    /// Calls that earlier sweeps found no trace of, and since when.
-    pub missing: Vec<(CallId, Duration)>,
-}
-
-impl Handler<Inspect> for SupervisorActor {
-    type Result = SupervisorView;
-
-    fn handle(&mut self, _: Inspect, _: &mut Context<Self>) -> SupervisorView {
-        let now = Instant::now();
-        SupervisorView {
-            sweeping: self.memory.is_none(),
-            sweeps: self.sweeps,
-            waiting: self.waiting.len(),
-            last: self.last.clone(),
-            schedule: self.schedule,
-            sweeper: self.sweeper.clone(),
-            missing: self.memory.as_ref().map(|memory| memory.missing(now)).unwrap_or_default(),
-        }
     }
 }
 
