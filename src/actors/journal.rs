@@ -18,7 +18,7 @@ const BATCH: usize = 128;
 const BACKLOG: usize = 8192;
 /// Bulletins that are kept in one second; the counters stay exact.
 const BULLETINS_PER_SECOND: u32 = 50;
-/// Attempts at a batch that the database certainly did not store.
+/// Attempts at a batch that the database soon and certainly did not store.
 const ATTEMPTS: u32 = 3;
 /// Between two of them.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -63,7 +63,8 @@ impl From<CommitError> for JournalError {
 }
 
 impl JournalActor {
-    /// A journal over `store`; a commit that takes longer than `commit_timeout` has an unknown outcome.
+    /// A journal over `store`; a commit that takes longer than `commit_timeout` has an unknown outcome. A store that is
+    /// to say for certain what is not stored has less patience with its database.
     pub fn new(
         store: Arc<dyn EventStore>,
         metrics: Arc<Metrics>,
@@ -140,6 +141,7 @@ async fn commit(
     writes: &[Write],
     timeout: Duration,
 ) -> Result<Vec<Result<Written, Conflict>>, CommitError> {
+    let began = tokio::time::Instant::now();
     let mut attempt = 1;
     loop {
         let result = match tokio::time::timeout(timeout, store.commit(writes)).await {
@@ -147,8 +149,9 @@ async fn commit(
             Err(_) => Err(CommitError::Unknown(format!("no answer within {} s", timeout.as_secs()))),
         };
         match result {
-            // Deadlocks, serialisation failures, a busy file: the same batch may do better at once.
-            Err(CommitError::NotStored(_)) if attempt < ATTEMPTS => {
+            // Deadlocks, a busy file: the same batch may do better at once. A database that is silent will not, and
+            // whoever waits is told in time.
+            Err(CommitError::NotStored(_)) if attempt < ATTEMPTS && began.elapsed() < timeout / 2 => {
                 attempt += 1;
                 tokio::time::sleep(PAUSE).await;
             }
@@ -262,5 +265,71 @@ impl Handler<Crash> for JournalActor {
 
     fn handle(&mut self, _: Crash, _: &mut Context<Self>) {
         crash();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use callgate_rig::Postgres;
+    use rstest::rstest;
+
+    use super::*;
+    use crate::domain::ids::{CallId, PoolId};
+    use crate::store::{Store, StoreError, StoreOptions, Stream};
+
+    fn note() -> Write {
+        Write::Note(Bulletin::PoolChanged { pool: PoolId::default_pool(), cap: 1, paused: false, by: "ops".to_owned() })
+    }
+
+    /// Stores nothing, and takes its time to say so.
+    #[derive(Default)]
+    struct Refusing {
+        after: Duration,
+        asked: AtomicUsize,
+    }
+
+    #[async_trait::async_trait]
+    impl EventStore for Refusing {
+        async fn commit(&self, _: &[Write]) -> Result<Vec<Result<Written, Conflict>>, CommitError> {
+            self.asked.fetch_add(1, Ordering::Relaxed);
+            tokio::time::sleep(self.after).await;
+            Err(CommitError::NotStored("no".to_owned()))
+        }
+
+        async fn load(&self, _: CallId) -> Result<Stream, StoreError> {
+            Ok(Stream::default())
+        }
+    }
+
+    #[rstest]
+    #[case::at_once(0, ATTEMPTS as usize)]
+    #[case::after_a_while(1_600, 2)]
+    #[case::late(2_600, 1)]
+    #[tokio::test(start_paused = true)]
+    async fn what_is_refused_soon_is_tried_again(#[case] milliseconds: u64, #[case] attempts: usize) {
+        let store = Refusing { after: Duration::from_millis(milliseconds), asked: AtomicUsize::new(0) };
+        let refused = commit(&store, &[note()], Duration::from_secs(5)).await;
+        assert!(matches!(refused, Err(CommitError::NotStored(_))), "{refused:?}");
+        assert_eq!(store.asked.into_inner(), attempts);
+    }
+
+    /// Only silence after COMMIT was sent leaves a doubt, and with it a slot that nobody may use.
+    #[actix::test]
+    async fn what_a_silent_database_was_never_asked_to_commit_is_certainly_not_stored_and_said_so_in_time() {
+        const TIMEOUT: Duration = Duration::from_secs(2);
+        let server = Postgres::start_with(&["fsync=off"]);
+        let options = StoreOptions { max_connections: 2, patience: TIMEOUT };
+        let store = Store::open_with(&server.create_database("callgate"), options).await.unwrap();
+        store.migrate().await.unwrap();
+        let journal = JournalActor::new(Arc::new(store), Arc::new(Metrics::new()), TIMEOUT, Arc::default()).start();
+        journal.send(Commit(note())).await.unwrap().unwrap();
+        server.pause();
+        let began = Instant::now();
+        let refused = journal.send(Commit(note())).await.unwrap();
+        let took = began.elapsed();
+        server.resume();
+        assert!(matches!(refused, Err(JournalError::NotStored(_))), "{refused:?}");
+        assert!(took < TIMEOUT, "{took:?}");
+        assert_eq!(server.ask("callgate", "SELECT count(*) FROM call_event"), "1");
     }
 }

@@ -84,7 +84,7 @@ mod tests {
 
     use super::*;
     use crate::actors::capacity::{
-        Acquire, AcquireError, Acquired, Capacity, CapacityActor, Ledgers, Release, Snapshot, Surveyed, Ways,
+        Access, Acquire, AcquireError, Acquired, Capacity, CapacityActor, Ledgers, Release, Snapshot, Surveyed,
     };
     use crate::domain::admission::Request;
     use crate::domain::ids::PoolId;
@@ -99,14 +99,14 @@ mod tests {
         store.migrate().await.unwrap();
         let pool = Pool { id: PoolId::default_pool(), cap: 2, paused: false, reserves: BTreeMap::new() };
         store.seed_pool(&pool).await.unwrap();
-        let make_ledgers = Arc::new(|| Ledgers::Alone(Ways::one(Box::new(MemoryLedger::new()))));
+        let make_ledgers = Arc::new(|| Ledgers::Alone(Access::one(Box::new(MemoryLedger::new()))));
         CapacityActor::new(store, PoolId::default_pool(), make_ledgers, Arc::default(), Arc::default()).start()
     }
 
     /// Waits for the ledger, and says that the provider was asked.
     async fn survey(capacity: &Addr<CapacityActor>) {
-        assert!(capacity.send(Snapshot).await.unwrap().is_some());
-        capacity.do_send(Surveyed);
+        let Capacity { epoch, .. } = capacity.send(Snapshot).await.unwrap().unwrap();
+        capacity.do_send(Surveyed(epoch.unwrap()));
     }
 
     fn ask(call_id: CallId) -> Acquire {

@@ -133,6 +133,9 @@ pub trait SlotLedger: Send {
         self.look().await
     }
 
+    /// Its connection is not to be trusted any more: the next question goes out on a new one.
+    fn reconnect(&mut self) {}
+
     /// Becomes the ledger of `epoch` with exactly these holders, each as of an event of its log.
     ///
     /// Nothing is changed where it is the ledger of that epoch, or of a later one, already ([`LedgerError::NotReady`]).

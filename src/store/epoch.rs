@@ -200,6 +200,19 @@ impl Store {
         Ok(Begun::New(state))
     }
 
+    /// Makes the epoch as young as if it began now, for whoever is still at loading its ledger; false where another
+    /// has begun.
+    pub async fn renew_epoch(&self, pool: &PoolId, epoch: Epoch) -> Result<bool, StoreError> {
+        let renewed = Entity::update_many()
+            .col_expr(Column::BegunAt, clock::now(self.writer()))
+            .col_expr(Column::SeenAt, clock::now(self.writer()))
+            .filter(Column::Pool.eq(pool.as_str()))
+            .filter(Column::Epoch.eq(number_of(epoch)))
+            .exec(self.writer())
+            .await?;
+        Ok(renewed.rows_affected > 0)
+    }
+
     /// Notes that this replica has reached Redis; nothing, where the ledger is another by now.
     pub async fn note_redis_seen(&self, pool: &PoolId, epoch: Epoch) -> Result<(), StoreError> {
         Entity::update_many()

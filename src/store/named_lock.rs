@@ -21,6 +21,9 @@ pub struct LockState {
 impl Store {
     /// Takes the lock for `for_` from now, where it is free, `holder` has it already, or its time is over by the
     /// database's clock.
+    ///
+    /// Where another holds it, that is for no longer than `for_` from now: who took it while the clock was ahead does
+    /// not keep it until the clock is there again. So all who ask for one lock name about the same time.
     pub async fn hold_lock(&self, name: &str, holder: &str, for_: Duration) -> Result<LockState, StoreError> {
         let (now, until, moments) = self.moments(for_);
         let values = [name.into(), holder.into()].into_iter().chain(moments);
@@ -29,7 +32,8 @@ impl Store {
             "INSERT INTO named_lock AS held (name, holder, held_until) VALUES ($1, $2, {until}) \
              ON CONFLICT (name) DO UPDATE SET \
              holder = CASE WHEN {free} THEN excluded.holder ELSE held.holder END, \
-             held_until = CASE WHEN {free} THEN excluded.held_until ELSE held.held_until END \
+             held_until = CASE WHEN {free} OR held.held_until > excluded.held_until \
+             THEN excluded.held_until ELSE held.held_until END \
              RETURNING holder",
             free = format_args!("held.holder = excluded.holder OR held.held_until <= {now}"),
         );

@@ -41,6 +41,8 @@ impl Trace {
 }
 
 /// New events of one call, and everything that is true only together with them.
+///
+/// Without events it says that nothing was to be decided; that too is true only of the stream as it was expected.
 #[derive(Clone, Debug)]
 pub struct Append {
     /// The stream.

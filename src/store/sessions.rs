@@ -14,6 +14,9 @@ use crate::domain::admission::Holder;
 use crate::domain::call::{Record, Reference, References, Slot, SlotState, Status};
 use crate::domain::ids::{BusinessId, CallId};
 
+/// Calls asked for in one statement: either database takes only so many values.
+const CHUNK: usize = 1_000;
+
 /// One row of the session table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
@@ -100,9 +103,15 @@ impl Store {
 
     /// The sessions of several calls, in no order.
     pub async fn sessions_of(&self, call_ids: &[CallId]) -> Result<Vec<Session>, StoreError> {
-        let ids = call_ids.iter().map(CallId::to_string);
-        let rows = Entity::find().filter(Column::CallId.is_in(ids)).all(self.reader()).await?;
-        rows.into_iter().map(Session::try_from).collect()
+        let mut sessions = Vec::new();
+        for some in call_ids.chunks(CHUNK) {
+            let ids = some.iter().map(CallId::to_string);
+            let rows = Entity::find().filter(Column::CallId.is_in(ids)).all(self.reader()).await?;
+            for row in rows {
+                sessions.push(Session::try_from(row)?);
+            }
+        }
+        Ok(sessions)
     }
 
     /// The call that has one of these names at the provider.

@@ -3,17 +3,20 @@
 //! One replica at a time has the turn: it holds the epoch's lock, so every admission of the epoch is either in what
 //! it reads, or will not commit before it is done.
 
+use std::collections::HashSet;
+
 use entity::active_call_session::{Column, Entity};
 use entity::slot_lease;
 use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
 
 use super::connection::{Key, Store, Transaction};
 use super::epoch::{Epoch, Home};
 use super::port::{Sequence, StoreError};
-use super::sessions::{Session, is_live};
+use super::sessions::is_live;
 use crate::domain::admission::Holder;
-use crate::domain::call::Slot;
+use crate::domain::call::{Slot, SlotState};
 use crate::domain::ids::{CallId, LeaseId, PoolId};
 use crate::domain::pool::Pool;
 use crate::sources;
@@ -75,16 +78,18 @@ impl SlotTurn {
 
     /// Makes exactly `after` the leases, where `before` are there now, and ends the turn.
     pub async fn finish(self, before: &[(Holder, LeaseId)], after: &[(Holder, LeaseId)]) -> Result<(), StoreError> {
-        let gone: Vec<String> = before
-            .iter()
-            .filter(|lease| !after.contains(lease))
-            .map(|(holder, _)| holder.call_id.to_string())
-            .collect();
+        let stays = names_of(after);
+        let gone = before.iter().filter(|lease| !stays.contains(&name_of(lease)));
+        let gone: Vec<String> = gone.map(|(holder, _)| holder.call_id.to_string()).collect();
         for some in gone.chunks(CHUNK) {
             let some = some.iter().map(String::as_str);
             slot_lease::Entity::delete_many().filter(slot_lease::Column::CallId.is_in(some)).exec(&self.txn).await?;
         }
-        let new: Vec<_> = after.iter().filter(|lease| !before.contains(lease)).map(|lease| self.row(lease)).collect();
+        // No table shows these, so that one of their calls may be among those that are new.
+        slot_lease::Entity::delete_many().filter(Expr::exists(admission())).exec(&self.txn).await?;
+        let was = names_of(before);
+        let new = after.iter().filter(|lease| !was.contains(&name_of(lease)));
+        let new: Vec<_> = new.map(|lease| self.row(lease)).collect();
         for some in new.chunks(CHUNK) {
             slot_lease::Entity::insert_many(some.to_vec()).exec_without_returning(&self.txn).await?;
         }
@@ -104,27 +109,56 @@ impl SlotTurn {
     }
 }
 
+fn name_of((holder, lease): &(Holder, LeaseId)) -> (CallId, LeaseId) {
+    (holder.call_id, *lease)
+}
+
+fn names_of(leases: &[(Holder, LeaseId)]) -> HashSet<(CallId, LeaseId)> {
+    leases.iter().map(name_of).collect()
+}
+
+/// The row of a lease's call. Whose admission is stored follows the log from there on.
+fn admission() -> SelectStatement {
+    Query::select()
+        .expr(Expr::value(1))
+        .from(Entity)
+        .and_where(Expr::col((Entity, Column::CallId)).equals((slot_lease::Entity, slot_lease::Column::CallId)))
+        .to_owned()
+}
+
 async fn table(db: &impl ConnectionTrait, pool: &PoolId) -> Result<SlotTable, StoreError> {
     let terms = super::pools::read(db, pool).await?.ok_or_else(|| StoreError(format!("there is no pool {pool}")))?;
-    let live = Entity::find().filter(is_live()).all(db).await?;
-    let mut by_log = Vec::with_capacity(live.len());
-    for row in live {
-        let session = Session::try_from(row)?;
-        by_log.extend(session.holder().map(|holder| (holder, session.sequence)));
-    }
-    let rows = slot_lease::Entity::find().filter(slot_lease::Column::Pool.eq(pool.as_str())).all(db).await?;
-    let leases = rows.iter().map(lease_of).collect::<Result<Vec<_>, _>>()?;
-    // Whose admission is stored follows the log from there on.
-    let ids = leases.iter().map(|(holder, _)| holder.call_id.to_string());
-    let stored: Vec<String> = Entity::find()
+    let live = Entity::find()
         .select_only()
-        .column(Column::CallId)
-        .filter(Column::CallId.is_in(ids))
-        .into_tuple()
+        .columns([Column::CallId, Column::BusinessId, Column::Plan, Column::Slot, Column::Sequence])
+        .filter(is_live())
+        .into_tuple::<Live>()
         .all(db)
         .await?;
-    let by_lease = leases.into_iter().filter(|(holder, _)| !stored.contains(&holder.call_id.to_string())).collect();
-    Ok(SlotTable { terms, by_log, by_lease })
+    let leases = slot_lease::Entity::find()
+        .filter(slot_lease::Column::Pool.eq(pool.as_str()))
+        .filter(Expr::not_exists(admission()))
+        .all(db)
+        .await?;
+    Ok(SlotTable {
+        terms,
+        by_log: live.into_iter().map(held_by_log).collect::<Result<_, _>>()?,
+        by_lease: leases.iter().map(lease_of).collect::<Result<_, _>>()?,
+    })
+}
+
+/// As much of a session's row as the ledger counts.
+type Live = (String, String, String, String, i64);
+
+fn held_by_log((call_id, business_id, plan, slot, sequence): Live) -> Result<(Holder, Sequence), StoreError> {
+    let unreadable = |error: &dyn std::fmt::Display| StoreError(format!("session {call_id} cannot be read: {error}"));
+    let holder = Holder {
+        business_id: business_id.parse().map_err(|error| unreadable(&error))?,
+        plan: plan.parse().map_err(|error| unreadable(&error))?,
+        slot: if slot == SlotState::Overflow.as_str() { Slot::Overflow } else { Slot::Held },
+        call_id: call_id.parse().map_err(|error| unreadable(&error))?,
+    };
+    Ok((holder, Sequence(u64::try_from(sequence).unwrap_or(0))))
 }
 
 fn lease_of(row: &slot_lease::Model) -> Result<(Holder, LeaseId), StoreError> {

@@ -141,3 +141,75 @@ async fn i5_no_webhook_is_acknowledged_that_is_not_stored_while_the_database_die
     cluster.ends_well().await;
     assert_only_the_admitted_were_dialled(&cluster).await;
 }
+
+#[actix::test]
+async fn i1_i7_a_database_that_stops_answering_for_a_while_refuses_calls_and_loses_none() {
+    let mut cluster = a_cluster_whose_database_may_die().await;
+    cluster.provider.behave(json!({"talkSeconds": {"min": 0.1, "max": 0.6}})).await;
+    let load = Load::start(cluster.addresses(), &BUSINESSES, 4);
+
+    for _ in 0..2 {
+        let before = load.so_far();
+        cluster.database.server().pause();
+        measured("somebody is told that the database does not answer", async || {
+            (load.so_far().count_of("503 EVENT_STORE_UNAVAILABLE") > before.count_of("503 EVENT_STORE_UNAVAILABLE"))
+                .then_some(())
+        })
+        .await;
+        cluster.database.server().resume();
+        let before = load.so_far().started();
+        measured("calls start after the database went on", async || {
+            (load.so_far().started() >= before + 10).then_some(())
+        })
+        .await;
+    }
+
+    let tally = load.stop();
+    println!("{tally:?}");
+    tally.assert_only(&REFUSALS);
+    cluster.ends_well().await;
+    assert_only_the_admitted_were_dialled(&cluster).await;
+}
+
+#[actix::test]
+async fn i1_a_database_that_lost_its_last_commits_admits_nothing_before_the_provider_was_asked() {
+    let cluster = Cluster::of(2).cap(3).start().await;
+    cluster.put_businesses(&BUSINESSES).await;
+    let calls = cluster.replica(1).start_calls("b1", 3).await;
+    let before = {
+        cluster.redis.ask::<()>(&["FLUSHALL"]);
+        measured("a second epoch", async || {
+            let epoch = cluster.database.number("SELECT epoch FROM ledger_epoch");
+            (epoch > 1 && cluster.replica(1).mode().await == "redis").then_some(epoch)
+        })
+        .await
+    };
+
+    // As after the promotion of a standby that lagged behind: the last call, and the last epoch, never were.
+    let lost = &calls[2];
+    cluster.database.ask(&format!(
+        "BEGIN;
+         DELETE FROM call_event WHERE call_id = '{lost}';
+         DELETE FROM call_reference WHERE call_id = '{lost}';
+         DELETE FROM active_call_session WHERE call_id = '{lost}';
+         UPDATE ledger_epoch SET epoch = 1;
+         COMMIT"
+    ));
+    measured("both replicas decide under a later epoch", async || {
+        for replica in cluster.running() {
+            let health = replica.get("/health/ready").await.json();
+            if health["mode"] != "redis" || health["epoch"].as_u64()? <= before {
+                return None;
+            }
+        }
+        Some(())
+    })
+    .await;
+
+    let status = cluster.replica(2).status().await;
+    assert_eq!((&status["activeCalls"], &status["overflow"]), (&json!(2), &json!(1)), "{status}");
+    for replica in cluster.running() {
+        replica.post_call("b2").await.capacity_problem("GLOBAL_CAPACITY_EXCEEDED");
+    }
+    cluster.ends_well().await;
+}

@@ -38,6 +38,8 @@ async fn i1_i3_i6_twenty_deaths_under_load_leave_no_slot_behind_and_let_no_call_
         "503 GLOBAL_CAPACITY_EXCEEDED",
         "503 CAPACITY_RECOVERING",
         "503 EVENT_STORE_UNAVAILABLE",
+        // Stored, and then not dialled within the second that there is for it.
+        "503 OVERLOADED",
         "504 CALL_OUTCOME_UNKNOWN",
         "no answer",
     ]);

@@ -1,9 +1,10 @@
 //! A Redis that is replaced by its replica, which lacks the last writes.
 
 use callgate_rig::Redis;
+use serde_json::json;
 
-use crate::support::cluster::Cluster;
-use crate::support::load::{Tally, calls_at_once};
+use crate::support::cluster::{Cluster, Replica};
+use crate::support::load::{Load, Tally, calls_at_once};
 use crate::support::proxy::{Line, Proxy};
 use crate::support::wait::{eventually, measured};
 
@@ -32,10 +33,14 @@ fn slots(redis: &Redis) -> u64 {
 fn promote(cluster: &Cluster, follower: &Redis) {
     follower.ask::<()>(&["REPLICAOF", "NO", "ONE"]);
     for replica in cluster.running() {
-        replica.line().lead_to(&[&follower.url()]);
-        replica.line().set(Line::Cut);
-        replica.line().set(Line::Forward);
+        lead_to(replica, follower);
     }
+}
+
+fn lead_to(replica: &Replica, redis: &Redis) {
+    replica.line().lead_to(&[&redis.url()]);
+    replica.line().set(Line::Cut);
+    replica.line().set(Line::Forward);
 }
 
 async fn epoch_of(cluster: &Cluster, number: usize) -> Option<u64> {
@@ -86,5 +91,31 @@ async fn i1_a_redis_that_is_replaced_under_the_replicas_without_a_pause_is_notic
     assert!(answers.iter().all(|answer| answer.code() == 503), "{:?}", Tally::of(&answers));
     eventually("the promoted Redis is filled", async || (slots(&follower) == 5).then_some(())).await;
     eventually("under a later epoch", async || epoch_of(&cluster, 1).await.filter(|epoch| *epoch > before)).await;
+    cluster.ends_well().await;
+}
+
+#[actix::test]
+async fn i1_replicas_that_are_led_to_two_different_servers_never_let_one_too_many_in_together() {
+    let cluster = Cluster::of(2).cap(4).lines_to_redis().sweeps_the_ledger().start().await;
+    cluster.put_businesses(&BUSINESSES).await;
+    cluster.provider.behave(json!({"talkSeconds": {"min": 0.1, "max": 0.6}})).await;
+    let another = Redis::start();
+    let load = Load::start(cluster.addresses(), &BUSINESSES, 4);
+    let go_on = async |what: &str, calls: usize| {
+        let before = load.so_far().started();
+        measured(what, async || (load.so_far().started() >= before + calls).then_some(())).await;
+    };
+    go_on("calls start at first", 10).await;
+
+    lead_to(cluster.replica(2), &another);
+    let epoch = || cluster.database.number("SELECT epoch FROM ledger_epoch");
+    let before = epoch();
+    measured("each of them has rebuilt its own more than once", async || (epoch() > before + 3).then_some(())).await;
+    lead_to(cluster.replica(2), &cluster.redis);
+    go_on("calls start on one server", 10).await;
+
+    let tally = load.stop();
+    println!("{tally:?}");
+    tally.assert_only(&["503 GLOBAL_CAPACITY_EXCEEDED", "503 CAPACITY_RECOVERING", "503 CAPACITY_STORE_UNAVAILABLE"]);
     cluster.ends_well().await;
 }

@@ -93,6 +93,37 @@ async fn i7_a_replica_that_alone_is_cut_off_from_redis_answers_503_and_the_other
     cluster.ends_well().await;
 }
 
+#[actix::test]
+async fn i1_i7_redis_that_comes_back_for_one_replica_only_decides_there_and_the_other_refuses() {
+    let cluster = Cluster::of(2).cap(4).lines_to_redis().start().await;
+    cluster.put_businesses(&BUSINESSES).await;
+    cluster.replica(1).start_calls("b1", 1).await;
+
+    for replica in cluster.running() {
+        replica.line().set(Line::Cut);
+    }
+    measured("the database decides", async || decided_in(&cluster, "database").await).await;
+    cluster.replica(2).start_calls("b2", 2).await;
+    cluster.replica(2).line().set(Line::Forward);
+    measured("Redis decides at the one that reaches it", async || {
+        (cluster.replica(2).mode().await == "redis").then_some(())
+    })
+    .await;
+    eventually("the other refuses", async || {
+        let refused = cluster.replica(1).post_call("b1").await;
+        assert_ne!(refused.code(), 201, "the database does not decide any more");
+        (refused.json()["error"] == "CAPACITY_STORE_UNAVAILABLE").then_some(())
+    })
+    .await;
+    cluster.replica(2).start_call("b3").await;
+    cluster.replica(2).post_call("b3").await.capacity_problem("GLOBAL_CAPACITY_EXCEEDED");
+
+    cluster.replica(1).line().set(Line::Forward);
+    measured("Redis decides", async || decided_in(&cluster, "redis").await).await;
+    exactly_start(&cluster, 0);
+    cluster.ends_well().await;
+}
+
 async fn decided_in(cluster: &Cluster, mode: &str) -> Option<()> {
     for replica in cluster.running() {
         if replica.mode().await != mode {

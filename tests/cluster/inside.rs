@@ -57,8 +57,8 @@ impl Inside {
         env.insert("CALLGATE__STORE__COMMIT_TIMEOUT_SECONDS".to_owned(), "60".to_owned());
         env.insert("CALLGATE__CAPACITY__DIAL_WITHIN_SECONDS".to_owned(), "60".to_owned());
         let (hold, told) = watch::channel(false);
-        let held = Arc::new(AtomicU32::new(0));
-        let counted = Arc::clone(&held);
+        let waiting = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&waiting);
         let around =
             Box::new(move |store| Arc::new(Holding { store, hold: told, held: counted }) as Arc<dyn EventStore>);
         let overrides = Overrides { event_store: Some(around), provider: None };
@@ -68,7 +68,7 @@ impl Inside {
         actix::spawn(application.run_until(async {
             let _ = stopped.await;
         }));
-        let inside = Self { address, hold, held, stop: Some(stop) };
+        let inside = Self { address, hold, held: waiting, stop: Some(stop) };
         eventually("the replica in this process admits calls", async || {
             let health = inside.ask(Ask::get("/health/ready")).await;
             (health.code() == 200 && health.json()["mode"] == "redis").then_some(())

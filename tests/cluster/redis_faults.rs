@@ -8,6 +8,7 @@ use crate::support::cluster::{Builder, Cluster};
 use crate::support::load::{Load, Tally};
 use crate::support::proxy::Line;
 use crate::support::wait::measured;
+use crate::support::webhook::ending;
 
 const BUSINESSES: [&str; 3] = ["b1", "b2", "b3"];
 
@@ -136,4 +137,29 @@ async fn i1_i7_a_replica_that_is_cut_off_refuses_while_the_other_goes_on() {
     }
 
     ends_well(&cluster, load).await;
+}
+
+#[actix::test]
+async fn i3_a_slot_that_could_not_be_given_back_is_given_back_when_the_line_is_there_again() {
+    let cluster = Cluster::of(2).cap(2).lines_to_redis().start().await;
+    cluster.put_businesses(&BUSINESSES).await;
+    let calls = cluster.replica(2).start_calls("b1", 2).await;
+    cluster.provider.behave(json!({"webhooks": {"lose": true}})).await;
+
+    cluster.replica(2).line().set(Line::Cut);
+    for call in &calls {
+        let conversation = cluster.replica(2).conversation_of(call).await;
+        cluster.provider.hang_up(&conversation).await;
+        let ended = ending("conversation.ended", &conversation, "agent_1");
+        assert_eq!(cluster.replica(2).outcome_of(&ended).await, "ended");
+    }
+    cluster.replica(1).post_call("b2").await.capacity_problem("GLOBAL_CAPACITY_EXCEEDED");
+    cluster.replica(2).line().set(Line::Forward);
+
+    measured("the slots are free, without a sweep", async || {
+        (cluster.replica(1).concurrent_metrics().await["activeCalls"] == 0).then_some(())
+    })
+    .await;
+    cluster.replica(1).start_calls("b2", 2).await;
+    cluster.ends_well().await;
 }

@@ -23,15 +23,11 @@ async fn post_twice(cluster: &Cluster, replicas: &[usize], body: &Value) -> Vec<
     join_all(twice.map(|number| cluster.replica(*number).post_webhook(body))).await
 }
 
-/// The one call that the answers name. A duplicate that is found while the first is being stored names none.
+/// The call that all of the answers name.
 fn one_call(answers: &[Answer]) -> String {
     let bodies: Vec<Value> = answers.iter().map(|answer| answer.expect(200)).collect();
-    let mut named: Vec<&str> = bodies.iter().filter_map(|body| body["callId"].as_str()).collect();
-    named.dedup();
-    assert_eq!(named.len(), 1, "{bodies:?}");
-    let unnamed = bodies.iter().filter(|body| body["callId"].is_null());
-    assert!(unnamed.clone().all(|body| body["outcome"] == "duplicate"), "{bodies:?}");
-    named[0].to_owned()
+    assert!(bodies.iter().all(|body| body["callId"] == bodies[0]["callId"]), "{bodies:?}");
+    bodies[0]["callId"].as_str().unwrap_or_else(|| panic!("no call in {bodies:?}")).to_owned()
 }
 
 /// The slot is free once: one more call starts, and a second does not.
@@ -65,18 +61,21 @@ async fn i4_a_call_that_is_started_here_announced_there_and_ended_elsewhere_has_
 }
 
 #[actix::test]
-async fn i4_an_inbound_call_that_is_announced_to_all_replicas_at_once_is_one_call_with_one_slot() {
+async fn i4_an_inbound_call_that_is_announced_to_all_replicas_at_once_takes_the_last_slot_once() {
     let cluster = deaf_to_the_provider().await;
-    let conversation = cluster.provider.start_inbound("agent_9").await;
 
-    let call = one_call(&post_twice(&cluster, &[1, 2, 3], &inbound_started(&conversation, "agent_9")).await);
-    cluster.sweeps_to(1).await;
-    cluster.provider.hang_up(&conversation).await;
-    let over =
-        one_call(&post_twice(&cluster, &[3, 2, 1], &ending("conversation.ended", &conversation, "agent_9")).await);
+    for _ in 0..6 {
+        let conversation = cluster.provider.start_inbound("agent_9").await;
+        let call = one_call(&post_twice(&cluster, &[1, 2, 3], &inbound_started(&conversation, "agent_9")).await);
+        cluster.sweeps_to(1).await;
+        cluster.provider.hang_up(&conversation).await;
+        let ended = ending("conversation.ended", &conversation, "agent_9");
+        let over = one_call(&post_twice(&cluster, &[3, 2, 1], &ended).await);
 
-    assert_eq!(over, call);
-    assert_eq!(cluster.replica(2).events_of(&call).await, ["InboundReceived", "CallAdmitted", "CallEnded"]);
+        assert_eq!(over, call);
+        assert_eq!(cluster.replica(2).events_of(&call).await, ["InboundReceived", "CallAdmitted", "CallEnded"]);
+    }
+
     assert_one_slot_is_free(&cluster).await;
     cluster.ends_well().await;
 }
@@ -112,6 +111,25 @@ async fn i4_an_inbound_call_never_loses_its_slot_to_itself() {
 }
 
 #[actix::test]
+async fn i4_a_call_that_asks_all_replicas_at_once_before_it_talks_is_told_the_same_by_each() {
+    let cluster = deaf_to_the_provider().await;
+    let asked = json!({
+        "caller_id": "+12065550142", "agent_id": "agent_9", "called_number": "+12065550100", "call_sid": "CA1",
+    });
+
+    let twice = cluster.running().chain(cluster.running());
+    let answers = join_all(twice.map(|replica| replica.post_initiation(Some(SECRET), &asked))).await;
+
+    let told: Vec<Value> = answers.iter().map(|answer| answer.expect(200)["dynamic_variables"].clone()).collect();
+    assert!(told.iter().all(|variables| variables == &told[0]), "{told:?}");
+    assert_eq!(told[0]["callgate_capacity"], "ok");
+    let call = told[0]["callgate_call_id"].as_str().unwrap();
+    cluster.replica(1).force_end(call, "it never talked").await.success();
+    assert_one_slot_is_free(&cluster).await;
+    cluster.ends_well().await;
+}
+
+#[actix::test]
 async fn i4_the_question_about_an_inbound_call_at_all_replicas_at_once_finds_room_for_it() {
     let cluster = Cluster::of(3).cap(1).start().await;
     let asked =
@@ -123,6 +141,23 @@ async fn i4_the_question_about_an_inbound_call_at_all_replicas_at_once_finds_roo
         assert_eq!(answer.expect(200)["dynamic_variables"]["callgate_capacity"], "ok");
     }
     assert_eq!(cluster.slots_in_the_table(), 1);
+}
+
+#[actix::test]
+async fn i4_an_inbound_call_without_a_slot_that_is_announced_to_all_replicas_at_once_is_hung_up_once() {
+    let cluster = deaf_to_the_provider().await;
+    cluster.replica(1).start_call("b1").await;
+
+    let conversation = cluster.provider.start_inbound("agent_9").await;
+    let call = one_call(&post_twice(&cluster, &[1, 2, 3], &inbound_started(&conversation, "agent_9")).await);
+
+    cluster.replica(3).call_becomes(&call, "terminated_capacity").await;
+    let events = cluster.replica(2).events_of(&call).await;
+    for once in ["InboundReceived", "TerminationRequested", "CallEnded"] {
+        assert_eq!(events.iter().filter(|event| *event == once).count(), 1, "{events:?}");
+    }
+    cluster.sweeps_to(1).await;
+    cluster.ends_well().await;
 }
 
 #[actix::test]

@@ -2,64 +2,29 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 use tokio::sync::oneshot;
 
+use super::queue::{Queued, Reply};
 use super::{AcquireError, CapacityActor, State};
 use crate::ledger::{Answer, Instruction, LedgerError};
 use crate::store::{Epoch, Home};
 
-/// Instructions in one batch at most: the script that decides them holds up every other replica.
-const BATCH: usize = 200;
-/// So often an instruction is tried at ledgers that turn out to be of another epoch.
-const ATTEMPTS: u8 = 4;
-
-/// What comes of an instruction: the answer, and the epoch under which it was given.
-pub(super) type Reply = Result<(Answer, Epoch), AcquireError>;
-
-/// An instruction, and who waits for its answer.
-pub(super) struct Queued {
-    instruction: Instruction,
-    reply: Option<oneshot::Sender<Reply>>,
-    attempts: u8,
-}
-
-impl Queued {
-    fn is_acquire(&self) -> bool {
-        matches!(self.instruction, Instruction::Acquire(..))
-    }
-
-    fn refuse(self, error: AcquireError) {
-        if let Some(reply) = self.reply {
-            let _ = reply.send(Err(error));
-        }
-    }
-
-    /// What is left to do where nobody knows whether it was carried out. Whoever waits learns that.
-    fn in_doubt(self) -> Self {
-        let instruction = match &self.instruction {
-            // It may have been granted all the same; nobody will use that grant.
-            Instruction::Acquire(request, lease) => Instruction::GiveBack(request.call_id, *lease),
-            other => other.clone(),
-        };
-        self.refuse(AcquireError::Unavailable);
-        Self { instruction, reply: None, attempts: 0 }
-    }
-}
+/// Before a ledger that has just refused a batch is looked at again.
+const PAUSE: Duration = Duration::from_millis(50);
 
 impl CapacityActor {
     /// Queues what must happen some time.
     pub(super) fn tell(&mut self, instruction: Instruction, ctx: &mut Context<Self>) {
-        self.queue.push(Queued { instruction, reply: None, attempts: 0 });
+        self.queue.tell(instruction);
         self.flush(ctx);
     }
 
     /// Queues what somebody waits for.
     pub(super) fn ask(&mut self, instruction: Instruction, ctx: &mut Context<Self>) -> oneshot::Receiver<Reply> {
-        let (reply, answer) = oneshot::channel();
-        self.queue.push(Queued { instruction, reply: Some(reply), attempts: 0 });
+        let answer = self.queue.ask(instruction);
         self.flush(ctx);
         answer
     }
@@ -80,13 +45,18 @@ impl CapacityActor {
     /// Sends the next batch, if none is under way and a ledger is there.
     pub(super) fn flush(&mut self, ctx: &mut Context<Self>) {
         self.backlog.store(self.queue.len(), Ordering::Relaxed);
-        let State::Serving { epoch, home, .. } = self.state else { return };
-        if self.in_flight || self.queue.is_empty() {
+        if self.in_flight {
             return;
         }
+        if self.queue.is_empty() {
+            for waiter in self.idle_waiters.drain(..) {
+                let _ = waiter.send(());
+            }
+            return;
+        }
+        let State::Serving { epoch, home, .. } = self.state else { return };
         self.in_flight = true;
-        let rest = self.queue.split_off(self.queue.len().min(BATCH));
-        let batch = std::mem::replace(&mut self.queue, rest);
+        let batch = self.queue.next_batch();
         let (ledger, began) = (Arc::clone(&self.ledgers.at(home).decides), Instant::now());
         let applied = async move {
             let instructions: Vec<_> = batch.iter().map(|queued| queued.instruction.clone()).collect();
@@ -110,33 +80,29 @@ impl CapacityActor {
         answers: Result<Vec<Answer>, LedgerError>,
         ctx: &mut Context<Self>,
     ) {
+        let present = matches!(self.state, State::Serving { epoch: present, .. } if present == epoch);
         match answers {
             Ok(answers) => {
-                let moved = !matches!(self.state, State::Serving { epoch: present, .. } if present == epoch);
-                for (mut queued, answer) in batch.into_iter().zip(answers) {
-                    if let Some(reply) = queued.reply.take() {
-                        // Whoever does not wait any more drops the lease that is made from the answer.
-                        let _ = reply.send(Ok((answer, epoch)));
-                    }
-                    if moved && !queued.is_acquire() {
-                        // The ledger that took it is not the one that counts now.
-                        self.queue.push(queued);
-                    }
-                }
+                self.watch.trust(home);
+                self.queue.answered(batch, answers, epoch, !present);
             }
             Err(LedgerError::NotReady { holds }) => {
-                tracing::warn!(epoch = epoch.0, holds = ?holds.map(|epoch| epoch.0), home = home.as_str(), "the ledger is not whole, or of another epoch");
-                self.try_again(batch);
-                self.unsettle(epoch, ctx);
+                tracing::warn!(
+                    epoch = epoch.0,
+                    holds = holds.map(|epoch| epoch.0),
+                    home = home.as_str(),
+                    "the ledger is not whole, or of another epoch"
+                );
+                self.queue.not_done(batch);
+                self.distrust(epoch, home, ctx);
             }
             Err(error @ LedgerError::Away(_)) => {
                 self.metrics.ledger_failures.inc();
                 tracing::warn!(%error, home = home.as_str(), instructions = batch.len(), "the ledger does not answer");
-                let rest = std::mem::take(&mut self.queue);
-                self.queue = batch.into_iter().map(Queued::in_doubt).chain(rest).collect();
-                self.let_go(&AcquireError::Unavailable);
+                self.queue.in_doubt(batch);
+                self.queue.let_go(&AcquireError::Unavailable);
                 self.watch.lose(home);
-                if matches!(self.state, State::Serving { epoch: present, .. } if present == epoch) {
+                if present {
                     self.state = State::Away { cut_off: false };
                 }
                 self.look(ctx);
@@ -144,37 +110,12 @@ impl CapacityActor {
         }
     }
 
-    /// Nothing of it was done: it goes first in the next batch.
-    fn try_again(&mut self, batch: Vec<Queued>) {
-        let rest = std::mem::take(&mut self.queue);
-        for mut queued in batch {
-            queued.attempts += 1;
-            if queued.attempts >= ATTEMPTS && queued.is_acquire() {
-                queued.refuse(AcquireError::Recovering);
-            } else {
-                self.queue.push(queued);
-            }
-        }
-        self.queue.extend(rest);
-    }
-
-    /// Nobody is left waiting: who wants a slot is refused, all else stays to be done.
-    pub(super) fn let_go(&mut self, error: &AcquireError) {
-        for mut queued in std::mem::take(&mut self.queue) {
-            if queued.is_acquire() {
-                queued.refuse(error.clone());
-            } else {
-                queued.reply = None;
-                self.queue.push(queued);
-            }
-        }
-    }
-
-    /// The ledger of `epoch` is in question: finds out before anything else is asked of it.
-    pub(super) fn unsettle(&mut self, epoch: Epoch, ctx: &mut Context<Self>) {
+    /// The ledger there refused what it should not have: looks again, by the way that decides, after a moment.
+    pub(super) fn distrust(&mut self, epoch: Epoch, home: Home, ctx: &mut Context<Self>) {
+        self.watch.doubt(home);
         if matches!(self.state, State::Serving { epoch: present, .. } if present == epoch) {
             self.state = State::settling();
         }
-        self.look(ctx);
+        ctx.run_later(PAUSE, Self::look);
     }
 }

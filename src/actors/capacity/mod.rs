@@ -5,14 +5,17 @@
 //! | here | the actor's state, its start and its restart |
 //! | `requests` | what others ask of it, and what they get |
 //! | `batch` | one batch at the ledger at a time; what arrives meanwhile is the next |
+//! | `queue` | what waits for the ledger |
 //! | `home` | where the ledger lives, decided over what this replica sees |
-//! | `watch` | looking, rebuilding, moving |
+//! | `watch`, `rebuild` | looking, moving, rebuilding |
 //! | `view` | the counters, for readers |
 //!
 //! At its start, and after a crash, it answers nothing before it knows a ledger that is whole.
 
 mod batch;
 mod home;
+mod queue;
+mod rebuild;
 mod requests;
 mod view;
 mod watch;
@@ -22,17 +25,17 @@ use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
 use actix::{Actor, AsyncContext, Context, Handler, Supervised};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, oneshot};
 
 use super::crash::{Crash, crash};
 use crate::domain::ids::PoolId;
 use crate::ledger::SlotLedger;
 use crate::store::{Epoch, Home, Store};
 use crate::telemetry::Metrics;
-use batch::Queued;
-pub use requests::{Acquire, AcquireError, Acquired, Configure, Fenced, Put, Release, Surveyed};
+use queue::Queue;
+pub use requests::{Acquire, AcquireError, Acquired, Configure, Fenced, Flush, Put, Release, Surveyed};
 use view::Mirror;
-pub use view::{Capacity, Holders, Snapshot};
+pub use view::{Capacity, Glance, Holders, Snapshot};
 use watch::Watch;
 
 /// Between two looks at where the ledger of a cluster lives.
@@ -43,16 +46,16 @@ const PATIENCE: Duration = Duration::from_millis(1500);
 /// A ledger, and whose turn it is.
 pub(super) type SharedLedger = Arc<Mutex<Box<dyn SlotLedger>>>;
 
-/// One ledger by two ways: a long look does not hold up a decision.
+/// One ledger, reached twice: a long look does not hold up a decision.
 #[derive(Clone)]
-pub struct Ways {
+pub struct Access {
     /// Where instructions go.
     decides: SharedLedger,
     /// Where readers look.
     shows: SharedLedger,
 }
 
-impl Ways {
+impl Access {
     /// A ledger that two values reach.
     pub fn two(decides: Box<dyn SlotLedger>, shows: Box<dyn SlotLedger>) -> Self {
         Self { decides: Arc::new(Mutex::new(decides)), shows: Arc::new(Mutex::new(shows)) }
@@ -69,18 +72,18 @@ impl Ways {
 #[derive(Clone)]
 pub enum Ledgers {
     /// One replica counts in memory.
-    Alone(Ways),
+    Alone(Access),
     /// Replicas share.
     Cluster {
         /// Where they count.
-        redis: Ways,
+        redis: Access,
         /// Where they count while Redis is away.
-        database: Ways,
+        database: Access,
     },
 }
 
 impl Ledgers {
-    fn at(&self, home: Home) -> &Ways {
+    fn at(&self, home: Home) -> &Access {
         match (self, home) {
             (Self::Alone(ledger), _) => ledger,
             (Self::Cluster { database, .. }, Home::Database) => database,
@@ -120,7 +123,9 @@ pub struct CapacityActor {
     metrics: Arc<Metrics>,
     ledgers: Ledgers,
     state: State,
-    queue: Vec<Queued>,
+    queue: Queue,
+    /// Those who wait until nothing waits for the ledger.
+    idle_waiters: Vec<oneshot::Sender<()>>,
     /// A batch is at the ledger.
     in_flight: bool,
     watch: Watch,
@@ -145,7 +150,8 @@ impl CapacityActor {
             metrics,
             ledgers,
             state: State::settling(),
-            queue: Vec::new(),
+            queue: Queue::default(),
+            idle_waiters: Vec::new(),
             in_flight: false,
             watch: Watch::default(),
             mirror: Mirror::default(),
@@ -167,7 +173,8 @@ impl Supervised for CapacityActor {
         self.ledgers = (self.make_ledgers)();
         self.state = State::settling();
         // Whoever waits learns that there is no answer; nothing of it was given to anybody.
-        self.queue.clear();
+        self.queue = Queue::default();
+        self.idle_waiters.clear();
         self.in_flight = false;
         self.watch = Watch::default();
         self.mirror = Mirror::default();
@@ -181,3 +188,6 @@ impl Handler<Crash> for CapacityActor {
         crash();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -127,17 +127,35 @@ impl Handler<Configure> for CapacityActor {
     }
 }
 
-/// The provider has been asked for all its live calls: admissions may begin.
+/// Answers once nothing waits for the ledger.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct Surveyed;
+pub struct Flush;
+
+impl Handler<Flush> for CapacityActor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: Flush, ctx: &mut Context<Self>) -> Self::Result {
+        let (done, idle) = tokio::sync::oneshot::channel();
+        self.idle_waiters.push(done);
+        self.flush(ctx);
+        Box::pin(async move {
+            let _ = idle.await;
+        })
+    }
+}
+
+/// The provider has been asked for all its live calls under this epoch: admissions may begin.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Surveyed(pub Epoch);
 
 impl Handler<Surveyed> for CapacityActor {
     type Result = ();
 
-    fn handle(&mut self, _: Surveyed, _: &mut Context<Self>) {
-        if let State::Serving { surveyed, .. } = &mut self.state {
-            *surveyed = true;
+    fn handle(&mut self, Surveyed(asked): Surveyed, _: &mut Context<Self>) {
+        if let State::Serving { surveyed, epoch, .. } = &mut self.state {
+            *surveyed |= *epoch == asked;
         }
     }
 }
@@ -153,7 +171,8 @@ impl Handler<Fenced> for CapacityActor {
     fn handle(&mut self, Fenced(epoch): Fenced, ctx: &mut Context<Self>) {
         if matches!(self.state, State::Serving { epoch: present, .. } if present == epoch) {
             tracing::warn!(epoch = epoch.0, "the database knows of a later epoch of the ledger");
-            self.unsettle(epoch, ctx);
+            self.state = State::settling();
+            self.look(ctx);
         }
     }
 }

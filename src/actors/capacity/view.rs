@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use actix::{ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture, WrapFuture};
+use actix::{ActorFutureExt, AsyncContext, Context, Handler, Message, MessageResult, ResponseFuture, WrapFuture};
 use tokio::sync::oneshot;
 
 use super::{CapacityActor, Ledgers, State};
@@ -84,7 +84,7 @@ impl CapacityActor {
                     act.mirror.occupied = occupied;
                     act.mirror.read_at = Some(Instant::now());
                 }
-                Err(LedgerError::NotReady { .. }) => act.unsettle(epoch, ctx),
+                Err(LedgerError::NotReady { .. }) => act.distrust(epoch, home, ctx),
                 Err(LedgerError::Away(_)) => {}
             }
             act.show();
@@ -115,6 +115,19 @@ impl Handler<Snapshot> for CapacityActor {
         self.mirror.readers.push(reader);
         self.read(ctx);
         Box::pin(async move { capacity.await.ok() })
+    }
+}
+
+/// Where admissions are decided, with the counts as they were last seen: asks nobody.
+#[derive(Debug, Message)]
+#[rtype(result = "Capacity")]
+pub struct Glance;
+
+impl Handler<Glance> for CapacityActor {
+    type Result = MessageResult<Glance>;
+
+    fn handle(&mut self, _: Glance, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(self.capacity())
     }
 }
 

@@ -1,22 +1,26 @@
-//! Looking where the ledger lives, rebuilding it, moving it.
+//! Looking where the ledger lives, and going there.
 
-use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 
 use super::home::{RedisSight, Step, next_step};
-use super::{AcquireError, CapacityActor, Ledgers, PATIENCE, SharedLedger, State};
-use crate::domain::admission::Holder;
-use crate::domain::call::Slot;
-use crate::domain::ids::{CallId, PoolId};
-use crate::ledger::Instruction;
-use crate::store::{Begun, Epoch, EpochState, Home, NewEpoch, Sequence, Session, Store, StoreError};
+use super::rebuild::{NotRebuilt, Rebuilt, rebuild};
+use super::{Access, AcquireError, CapacityActor, Ledgers, PATIENCE, State};
+use crate::domain::ids::PoolId;
+use crate::ledger::LedgerError;
+use crate::store::{Epoch, EpochState, Home, NewEpoch, Store, StoreError};
 
 /// Between two attempts to rebuild.
 const PAUSE: Duration = Duration::from_millis(200);
 /// Between two notes in the database that Redis was reached.
 const HEARTBEAT: Duration = Duration::from_secs(1);
+/// A ledger that says it is whole, and refuses so many batches in a row all the same, is rebuilt.
+const REFUSALS: u32 = 3;
+/// A Redis that cannot be loaded is left alone for so long; twice that after the next failure, and so on.
+const SHORTEST_BAR: Duration = Duration::from_secs(10);
+/// The longest time for which it is left alone.
+const LONGEST_BAR: Duration = Duration::from_mins(2);
 
 /// How Redis was seen so far.
 #[derive(Default)]
@@ -27,6 +31,13 @@ pub(super) struct Watch {
     reached_since: Option<Instant>,
     /// Redis has not answered since …
     away_since: Option<Instant>,
+    /// What answers readers may not be what decides: the next look asks that.
+    doubted: bool,
+    /// Batches that were refused in a row.
+    refusals: u32,
+    /// Loads that failed in a row, and until when no other is tried.
+    failed_loads: u32,
+    barred_until: Option<Instant>,
     noted_at: Option<Instant>,
     /// The latest epoch whose ledger was whole.
     seen_whole: Option<Epoch>,
@@ -36,24 +47,81 @@ impl Watch {
     /// A ledger there did not answer.
     pub(super) fn lose(&mut self, home: Home) {
         if home == Home::Redis {
+            self.doubted = true;
             self.reached_since = None;
             self.away_since.get_or_insert_with(Instant::now);
         }
     }
 
-    fn reach(&mut self) -> Duration {
-        self.away_since = None;
-        self.reached_since.get_or_insert_with(Instant::now).elapsed()
+    /// A ledger there refused a batch.
+    pub(super) fn doubt(&mut self, home: Home) {
+        if home == Home::Redis {
+            self.doubted = true;
+            self.refusals += 1;
+        }
+    }
+
+    /// A ledger there has carried out a batch.
+    pub(super) fn trust(&mut self, home: Home) {
+        if home == Home::Redis {
+            self.refusals = 0;
+            self.failed_loads = 0;
+        }
+    }
+
+    /// Redis took no ledger. Where that is not the first time in a row it is as good as away, for a while: else it
+    /// would be begun anew all the time, and nobody would decide.
+    fn fail_to_load(&mut self) {
+        self.doubted = true;
+        if self.failed_loads > 0 {
+            self.lose(Home::Redis);
+            let bar = SHORTEST_BAR * 2u32.pow(self.failed_loads.min(8) - 1);
+            self.barred_until = Some(Instant::now() + bar.min(LONGEST_BAR));
+        }
+        self.failed_loads += 1;
+    }
+
+    fn is_barred(&self) -> bool {
+        self.barred_until.is_some_and(|until| Instant::now() < until)
     }
 
     fn heartbeat_is_due(&self) -> bool {
-        self.noted_at.is_none_or(|at| at.elapsed() >= HEARTBEAT)
+        !self.is_barred() && self.noted_at.is_none_or(|at| at.elapsed() >= HEARTBEAT)
     }
+
+    /// What a look at Redis means, after all that was seen before.
+    fn sight(&mut self, seen: Result<Seen, String>) -> RedisSight {
+        match seen {
+            Ok(_) if self.is_barred() => RedisSight::Away,
+            Ok(Seen { whole, newest }) => {
+                self.doubted = false;
+                self.away_since = None;
+                let steady_for = self.reached_since.get_or_insert_with(Instant::now).elapsed();
+                let whole = whole.filter(|_| self.refusals < REFUSALS);
+                RedisSight::Reached { whole, newest, steady_for }
+            }
+            Err(error) => {
+                if self.away_since.is_none() {
+                    tracing::warn!(error, "Redis does not answer");
+                }
+                self.lose(Home::Redis);
+                RedisSight::Away
+            }
+        }
+    }
+}
+
+/// The ledger in Redis.
+struct Seen {
+    /// Its epoch, where it is whole and the server's own.
+    whole: Option<Epoch>,
+    /// The epoch of whatever is there.
+    newest: Option<Epoch>,
 }
 
 /// What one look saw: Redis first, then the database's row.
 struct Sight {
-    redis: Result<(Option<Epoch>, Option<Epoch>), String>,
+    redis: Result<Seen, String>,
     row: Result<Option<EpochState>, StoreError>,
     noted: bool,
 }
@@ -72,24 +140,18 @@ impl CapacityActor {
     /// Finds out where the ledger lives, unless that is being done.
     pub(super) fn look(&mut self, ctx: &mut Context<Self>) {
         if self.watch.under_way {
-            self.watch.again = true;
+            // A single replica's look is a rebuild: the one under way is as good as another.
+            self.watch.again = matches!(self.ledgers, Ledgers::Cluster { .. });
             return;
         }
         self.watch.under_way = true;
         self.watch.again = false;
         match &self.ledgers {
-            Ledgers::Alone(_) => {
-                let begin = NewEpoch { home: Home::Memory, after: None, at_least: Epoch(0), unseen_for: None };
-                self.begin(begin, ctx);
-            }
+            Ledgers::Alone(_) => self.begin(NewEpoch::at(Home::Memory), ctx),
             Ledgers::Cluster { redis, .. } => {
-                let seen = look_around(
-                    redis.shows.clone(),
-                    self.watch.reached_since.is_none().then(|| redis.decides.clone()),
-                    self.store.clone(),
-                    self.pool.clone(),
-                    self.watch.heartbeat_is_due(),
-                );
+                let heartbeat = self.watch.heartbeat_is_due();
+                let seen =
+                    look_around(redis.clone(), self.watch.doubted, self.store.clone(), self.pool.clone(), heartbeat);
                 ctx.spawn(seen.into_actor(self).map(|sight, act, ctx| act.seen(sight, ctx)));
             }
         }
@@ -99,16 +161,7 @@ impl CapacityActor {
         if sight.noted {
             self.watch.noted_at = Some(Instant::now());
         }
-        let redis = match sight.redis {
-            Ok((whole, newest)) => RedisSight::Reached { whole, newest, steady_for: self.watch.reach() },
-            Err(error) => {
-                if self.watch.away_since.is_none() {
-                    tracing::warn!(error, "Redis does not answer");
-                }
-                self.watch.lose(Home::Redis);
-                RedisSight::Away
-            }
-        };
+        let redis = self.watch.sight(sight.redis);
         let row = match sight.row {
             Ok(row) => row,
             Err(error) => {
@@ -142,18 +195,21 @@ impl CapacityActor {
         let rebuilt = rebuild(self.store.clone(), self.pool.clone(), ledger, new);
         ctx.spawn(rebuilt.into_actor(self).map(move |rebuilt, act, ctx| {
             match rebuilt {
-                Ok(Some(Rebuilt { state, slots, meanwhile })) => {
+                Ok(Rebuilt { state, slots, meanwhile }) => {
                     tracing::info!(epoch = state.epoch.0, home = state.home.as_str(), slots, "the ledger is rebuilt");
                     act.metrics.record_ledger_rebuild(state.home.as_str());
+                    act.watch.refusals = 0;
                     act.serve(state, ctx);
                     for instruction in meanwhile {
                         act.tell(instruction, ctx);
                     }
                 }
-                // Somebody else was first.
-                Ok(None) => act.watch.again = true,
+                Err(NotRebuilt::Overtaken) => act.watch.again = true,
                 Err(error) => {
                     tracing::warn!(%error, home = new.home.as_str(), "the ledger cannot be rebuilt yet");
+                    if let (NotRebuilt::Ledger(_), Home::Redis) = (error, new.home) {
+                        act.watch.fail_to_load();
+                    }
                     ctx.run_later(PAUSE, Self::look);
                 }
             }
@@ -173,7 +229,7 @@ impl CapacityActor {
             self.mirror.outdate();
         }
         if !surveyed && !asked {
-            self.let_go(&AcquireError::Recovering);
+            self.queue.let_go(&AcquireError::Recovering);
         }
         self.flush(ctx);
         self.read(ctx);
@@ -184,7 +240,7 @@ impl CapacityActor {
         self.state = state;
         let error =
             if matches!(state, State::Away { .. }) { AcquireError::Unavailable } else { AcquireError::Recovering };
-        self.let_go(&error);
+        self.queue.let_go(&error);
         self.read(ctx);
     }
 
@@ -196,32 +252,8 @@ impl CapacityActor {
     }
 }
 
-/// Looks at Redis, and then at the database's row. `decides` is given where Redis was not reached before: its
-/// connection may have broken meanwhile, and learns that only by asking.
-async fn look_around(
-    redis: SharedLedger,
-    decides: Option<SharedLedger>,
-    store: Store,
-    pool: PoolId,
-    heartbeat: bool,
-) -> Sight {
-    let mut seen = {
-        let mut redis = redis.lock().await;
-        match redis.look().await {
-            Ok(Some(whole)) => Ok((Some(whole), Some(whole))),
-            Ok(None) => redis.newest().await.map(|newest| (None, newest)),
-            Err(error) => Err(error),
-        }
-    };
-    if let (Ok(_), Some(decides)) = (&seen, decides) {
-        let mut decides = decides.lock().await;
-        // The first answer may be that of the broken connection; the second is of a new one.
-        if decides.look().await.is_err()
-            && let Err(error) = decides.look().await
-        {
-            seen = Err(error);
-        }
-    }
+async fn look_around(redis: Access, doubted: bool, store: Store, pool: PoolId, heartbeat: bool) -> Sight {
+    let seen = if doubted { ask_whoever_decides(&redis).await } else { ask(&redis, Asked::WhatShows).await };
     let row = store.epoch_state(&pool).await;
     let mut noted = false;
     if heartbeat
@@ -233,47 +265,27 @@ async fn look_around(
     Sight { redis: seen.map_err(|error| error.to_string()), row, noted }
 }
 
-/// A ledger that was rebuilt.
-struct Rebuilt {
-    state: EpochState,
-    slots: usize,
-    /// What the log said while it was read and loaded.
-    meanwhile: Vec<Instruction>,
+/// By which way Redis is asked.
+#[derive(Clone, Copy)]
+enum Asked {
+    WhatShows,
+    WhatDecides,
 }
 
-/// Begins the epoch, then reads who holds a slot: what an older epoch still admits after that cannot commit.
-async fn rebuild(
-    store: Store,
-    pool: PoolId,
-    ledger: SharedLedger,
-    new: NewEpoch,
-) -> Result<Option<Rebuilt>, StoreError> {
-    let Begun::New(state) = store.begin_epoch(&pool, new).await? else { return Ok(None) };
-    let terms = store.pool(&pool).await?.ok_or_else(|| StoreError(format!("there is no pool {pool}")))?;
-    let holders = holders_of(&store).await?;
-    let before: Vec<CallId> = holders.iter().map(|(holder, _)| holder.call_id).collect();
-    let loaded = ledger.lock().await.load(state.epoch, terms, holders).await;
-    loaded.map_err(|error| StoreError(error.to_string()))?;
-    let meanwhile = changes_since(&store, &before).await?;
-    Ok(Some(Rebuilt { state, slots: before.len(), meanwhile }))
+async fn ask(redis: &Access, asked: Asked) -> Result<Seen, LedgerError> {
+    let ledger = match asked {
+        Asked::WhatShows => &redis.shows,
+        Asked::WhatDecides => &redis.decides,
+    };
+    let mut ledger = ledger.lock().await;
+    match ledger.look().await? {
+        Some(whole) => Ok(Seen { whole: Some(whole), newest: Some(whole) }),
+        None => Ok(Seen { whole: None, newest: ledger.newest().await? }),
+    }
 }
 
-async fn holders_of(store: &Store) -> Result<Vec<(Holder, Sequence)>, StoreError> {
-    let live = store.live_sessions().await?;
-    Ok(live.iter().filter_map(|row| Some((row.holder()?, row.sequence))).collect())
-}
-
-/// What the log said while the ledger was loaded, other than what is in it.
-async fn changes_since(store: &Store, before: &[CallId]) -> Result<Vec<Instruction>, StoreError> {
-    let now = holders_of(store).await?;
-    let here: HashSet<_> = now.iter().map(|(holder, _)| holder.call_id).collect();
-    let known: HashSet<_> = before.iter().collect();
-    let gone: Vec<CallId> = before.iter().filter(|call_id| !here.contains(call_id)).copied().collect();
-    let release = |row: Session| Instruction::Release { call_id: row.call_id, as_of: row.sequence };
-    let over = store.sessions_of(&gone).await?.into_iter().filter(|row| row.holder().is_none()).map(release);
-    // A slot that is held was admitted under this epoch, so its lease is in the ledger; overflow asks nobody.
-    let missed = |(holder, _): &(Holder, Sequence)| holder.slot == Slot::Overflow && !known.contains(&holder.call_id);
-    let put = |(holder, as_of)| Instruction::Put { holder, as_of };
-    let come = now.into_iter().filter(missed).map(put);
-    Ok(over.chain(come).collect())
+/// Its connection may lead to a server that is not the right one any more: it is made anew first.
+async fn ask_whoever_decides(redis: &Access) -> Result<Seen, LedgerError> {
+    redis.decides.lock().await.reconnect();
+    ask(redis, Asked::WhatDecides).await
 }

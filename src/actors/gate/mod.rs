@@ -9,7 +9,7 @@ use std::time::Duration;
 use actix::Addr;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::capacity::{Capacity, CapacityActor, Configure, Holders, Snapshot};
+use super::capacity::{self, Capacity, CapacityActor, Configure, Holders, Snapshot};
 use super::directory::Directory;
 use super::inbound::Intake;
 use super::journal::{Flush, JournalActor, Publish};
@@ -199,13 +199,15 @@ impl Gate {
         self.draining.load(Ordering::SeqCst)
     }
 
-    /// Waits until no placement is under way and everything is stored.
+    /// Waits until no placement is under way, everything is stored, and the ledger was told, if it listens.
     pub async fn settle(&self) {
         while self.parts.directory.services().dials() > 0 {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         let _ = self.parts.journal.send(Flush).await;
         let _ = tokio::time::timeout(RESIGN_TIMEOUT, self.parts.supervisor.send(Resign)).await;
+        let told = self.parts.capacity.send(capacity::Flush);
+        let _ = tokio::time::timeout(CONFIGURE_TIMEOUT, told).await;
     }
 
     /// The database.

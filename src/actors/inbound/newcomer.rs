@@ -159,7 +159,9 @@ impl Intake {
             Err(AdmitError::Exists) => Ok(Attempt::Taken),
             Err(AdmitError::Conflict(Conflict::ReferenceTaken(owner))) => arrived(Arrival::KnownAs(owner)),
             Err(AdmitError::Conflict(Conflict::DuplicateDelivery)) => {
-                arrived(Arrival::Settled(Outcome { word: "duplicate", call_id: None }))
+                // Another replica was told at the same time, and has stored it.
+                let call_id = self.known(newcomer.notice).await?;
+                arrived(Arrival::Settled(Outcome { word: "duplicate", call_id }))
             }
             Err(AdmitError::StaleEpoch) => {
                 if let Some(epoch) = epoch {

@@ -156,12 +156,12 @@ impl Sweep {
         if capacity.cut_off || capacity.mode != LedgerMode::Recovering {
             return Ok(());
         }
-        capacity.epoch.ok_or(SweepError::Ledger)?;
+        let epoch = capacity.epoch.ok_or(SweepError::Ledger)?;
         let listed = self.list_live().await?;
         let mut report = Report::default();
         self.adopt_all(&listed, &mut report).await?;
         self.store.mark_surveyed(&PoolId::default_pool()).await?;
-        self.intake.capacity.do_send(Surveyed);
+        self.intake.capacity.do_send(Surveyed(epoch));
         tracing::info!(live = listed.len(), "the provider was asked for its live calls; admissions begin");
         Ok(())
     }

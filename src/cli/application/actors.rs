@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::StartError;
 use super::options::{hang_up_ways, inbound_policy_of, policy_of, replicas_of, schedule_of};
-use crate::actors::capacity::{CapacityActor, LedgerFactory, Ledgers, Ways};
+use crate::actors::capacity::{Access, CapacityActor, LedgerFactory, Ledgers};
 use crate::actors::directory::Directory;
 use crate::actors::guardian::{RestartLimits, guard};
 use crate::actors::inbound::Intake;
@@ -121,7 +121,7 @@ impl Actors {
 /// One replica counts in memory; several share Redis.
 fn ledgers_of(settings: &Settings, store: &Store) -> Result<LedgerFactory, StartError> {
     let Some(url) = settings.redis.url.clone() else {
-        return Ok(Arc::new(|| Ledgers::Alone(Ways::one(Box::new(MemoryLedger::new())))));
+        return Ok(Arc::new(|| Ledgers::Alone(Access::one(Box::new(MemoryLedger::new())))));
     };
     let (prefix, authority, store) =
         (settings.redis.prefix.clone(), settings.redis.certificate_authority.clone(), store.clone());
@@ -137,6 +137,6 @@ fn ledgers_of(settings: &Settings, store: &Store) -> Result<LedgerFactory, Start
     Ok(Arc::new(move || {
         let redis = || Box::new(redis().expect("the same target was usable at the start"));
         let database = || Box::new(DatabaseLedger::new(store.clone(), PoolId::default_pool()));
-        Ledgers::Cluster { redis: Ways::two(redis(), redis()), database: Ways::two(database(), database()) }
+        Ledgers::Cluster { redis: Access::two(redis(), redis()), database: Access::two(database(), database()) }
     }))
 }

@@ -235,7 +235,11 @@ fn refuse_several_providers(settings: &Settings) -> Result<(), StartError> {
 }
 
 async fn open(settings: &Settings, sharing: Sharing) -> Result<(Store, ProcessLock, Doors), StartError> {
-    let options = StoreOptions { max_connections: settings.database.max_connections };
+    let options = StoreOptions {
+        max_connections: settings.database.max_connections,
+        // So the store gives up before its journal does, and can say for certain what is not stored.
+        patience: settings.store.commit_timeout,
+    };
     let store = Store::open_with(settings.database.url.expose(), options)
         .await
         .map_err(|error| StartError::Usage(format!("database.url = \"{}\": {}", settings.database.url, error.0)))?;
@@ -290,7 +294,9 @@ fn watch_pool(gate: Gate) {
     actix::spawn(async move {
         while !gate.is_draining() {
             tokio::time::sleep(POOL_LOOK).await;
-            let (row, ledger) = (gate.store().pool(&PoolId::default_pool()).await, gate.snapshot().await);
+            // The ledger first: terms that are read later are not older.
+            let ledger = gate.snapshot().await;
+            let row = gate.store().pool(&PoolId::default_pool()).await;
             if let (Ok(Some(pool)), Some(Capacity { occupied, epoch, .. })) = (row, ledger)
                 && epoch.is_some()
                 && (pool.cap, pool.paused, &pool.reserves) != (occupied.cap, occupied.paused, &occupied.reserves)

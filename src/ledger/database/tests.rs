@@ -7,7 +7,9 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::domain::admission::{Rejection, Request, Verdict};
-use crate::domain::call::{Call, Command, Context, Direction, Profile, Record, Slot, Source, decide, evolve};
+use crate::domain::call::{
+    Command, Context, Direction, EndReason, Profile, Record, References, Slot, Source, Witness, decide, evolve,
+};
 use crate::domain::ids::CallId;
 use crate::sources;
 use crate::store::{Append, EventStore, Home, NewEpoch, Trace, Write};
@@ -66,15 +68,31 @@ impl Shared {
             request_hash: None,
             max_duration_seconds: None,
         };
-        let command = Command::Request { profile, epoch: epoch.0, business_limit: 9 };
-        let events = decide(&Call::Absent, command, &Context { now: sources::now() }).unwrap();
-        let call = events.iter().fold(Call::Absent, evolve);
+        self.tell(call_id, Command::Request { profile, epoch: epoch.0, business_limit: 9 }, Some(epoch)).await;
+    }
+
+    /// Stores the end of a call.
+    async fn end(&self, call_id: CallId) {
+        let command = Command::End {
+            reason: EndReason::Completed,
+            at: None,
+            references: References::none(),
+            witness: Witness::Webhook,
+            note: None,
+        };
+        self.tell(call_id, command, None).await;
+    }
+
+    async fn tell(&self, call_id: CallId, command: Command, epoch: Option<Epoch>) {
+        let stream = self.store.load(call_id).await.unwrap();
+        let events = decide(&stream.replay(), command, &Context { now: sources::now() }).unwrap();
+        let call = events.iter().fold(stream.replay(), evolve);
         let append = Append {
             call_id,
-            expected: Sequence::START,
+            expected: stream.sequence(),
             record: Record::of(&call).unwrap(),
             events,
-            epoch: Some(epoch),
+            epoch,
             delivery: None,
             settles: Vec::new(),
             trace: Trace::default(),
@@ -174,5 +192,30 @@ async fn i1_a_new_epoch_ends_the_leases_of_the_old_and_another_home_decides_else
     for epoch in [new, redis] {
         let elsewhere = ledger.apply(epoch, &[ask(sources::new_call_id(), 3)]).await.unwrap_err();
         assert_eq!(elsewhere, LedgerError::NotReady { holds: None });
+    }
+}
+
+/// Its admission will lose against the stored one; until then it is an acquire as any other.
+#[rstest]
+#[case::sqlite(sqlite())]
+#[case::postgres(postgres())]
+#[actix::test]
+async fn an_acquire_of_a_call_that_is_over_breaks_nothing_and_counts_for_nobody(
+    #[case]
+    #[future(awt)]
+    shared: Shared,
+) {
+    let epoch = shared.begin(Home::Database).await;
+    let mut ledger = shared.replica();
+    let (over, next) = (sources::new_call_id(), sources::new_call_id());
+    assert_eq!(verdict(&mut ledger, epoch, over, 1).await, Verdict::Granted);
+    shared.admit(over, epoch).await;
+    shared.end(over).await;
+    for lease in [2, 2, 3] {
+        let answers = ledger.apply(epoch, &[ask(over, lease), ask(next, 9)]).await.unwrap();
+        let granted = |answer: &Answer| matches!(answer, Answer::Acquired(Verdict::Granted, _));
+        assert!(answers.iter().all(granted), "{answers:?}");
+        let holders = ledger.holders().await.unwrap();
+        assert_eq!(holders.iter().map(|holder| holder.call_id).collect::<Vec<_>>(), [next]);
     }
 }

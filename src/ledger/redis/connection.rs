@@ -68,6 +68,11 @@ impl Connection {
         self.settle(answer).await
     }
 
+    /// What is asked next goes out on a new connection.
+    pub(super) fn forget(&mut self) {
+        self.manager = None;
+    }
+
     /// The manager is made where it is used: its tasks live on that runtime.
     fn manager(&mut self) -> Result<ConnectionManager, LedgerError> {
         if let Some(manager) = &self.manager {

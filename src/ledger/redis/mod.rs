@@ -121,7 +121,13 @@ impl RedisLedger {
         self.switched = Some(epoch);
         match self.connection.run(&script).await? {
             (_, true) => Ok(()),
-            (holds, false) => Err(not_ready(holds)),
+            (holds, false) => {
+                // It would go by itself, in some minutes.
+                let mut leftovers = redis::pipe();
+                leftovers.del(&staged.keys[..]).ignore();
+                let _ = self.connection.ask::<()>(&leftovers).await;
+                Err(not_ready(holds))
+            }
         }
     }
 
@@ -140,6 +146,10 @@ impl SlotLedger for RedisLedger {
         let mut script = self.script(&scripts::LOOK);
         script.key(&self.keys.look).arg(millis(LOOK_FOR));
         Ok(self.connection.run::<Option<u64>>(&script).await?.map(Epoch))
+    }
+
+    fn reconnect(&mut self) {
+        self.connection.forget();
     }
 
     async fn newest(&mut self) -> Result<Option<Epoch>, LedgerError> {

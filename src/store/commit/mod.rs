@@ -37,7 +37,7 @@ impl EventStore for Store {
         }
         // Until COMMIT is sent every error, of the server or of the line to it, undoes the transaction.
         let not_stored = |error: DbErr| CommitError::NotStored(error.to_string());
-        let txn = self.begin().await.map_err(not_stored)?;
+        let txn = self.begin_commit().await.map_err(not_stored)?;
         let results = write_all(&txn, batch).await.map_err(not_stored)?;
         // From here on silence proves nothing.
         txn.commit().await.map_err(|error| CommitError::Unknown(error.to_string()))?;

@@ -15,7 +15,7 @@ use crate::domain::ids::{CallId, PoolId};
 pub(super) struct Stakes<'a> {
     /// Whether an admission is among them.
     pub(super) fenced: bool,
-    /// Streams that would move.
+    /// Streams that would move, or must stand still.
     pub(super) calls: BTreeSet<CallId>,
     /// Names that would be learnt.
     pub(super) learned: BTreeSet<&'a Reference>,
@@ -58,10 +58,8 @@ impl<'a> Stakes<'a> {
         if let Some(delivery) = &append.delivery {
             self.file(delivery);
         }
-        if !append.events.is_empty() {
-            self.calls.insert(append.call_id);
-            self.learned.extend(learned(append));
-        }
+        self.calls.insert(append.call_id);
+        self.learned.extend(learned(append));
     }
 
     fn file(&mut self, delivery: &'a Delivery) {

@@ -66,17 +66,17 @@ impl Ground {
         if append.delivery.as_ref().is_some_and(|delivery| self.bodies.contains(&delivery.body_hash)) {
             return Err(Conflict::DuplicateDelivery);
         }
-        let settled = self.settled(&append.settles, "settled", Some(append.call_id));
-        let filed = append.delivery.as_ref();
-        if append.events.is_empty() {
-            return Ok(Effect { filed, settled, ..Effect::default() });
-        }
         let learned = learned(append);
         if let Some(owner) = self.owner_among(learned.iter().copied(), |owner| owner != append.call_id) {
             return Err(Conflict::ReferenceTaken(owner));
         }
         if self.sequences.get(&append.call_id).copied().unwrap_or(Sequence::START) != append.expected {
             return Err(Conflict::SequenceMoved);
+        }
+        let settled = self.settled(&append.settles, "settled", Some(append.call_id));
+        let filed = append.delivery.as_ref();
+        if append.events.is_empty() {
+            return Ok(Effect { filed, settled, ..Effect::default() });
         }
         let meets = self.waiting.iter().cloned().chain(filed.and_then(waiting_as));
         let still = |waiting: &Waiting| !settled.iter().any(|settled| waiting.place == Place::Stored(settled.id));

@@ -16,16 +16,38 @@ pub(super) enum Patience {
     Endless,
     /// So long for each statement, the wait for a connection included.
     Each(Duration),
-    /// A transaction, with all its statements, has one deadline.
-    Until(Instant),
+    /// A transaction has one deadline for all its statements, and one for its COMMIT.
+    Until { written: Instant, committed: Instant },
 }
 
 impl Patience {
     /// For a transaction that begins now.
     pub(super) fn of_transaction(self) -> Self {
         match self {
-            Self::Each(limit) => Self::Until(Instant::now() + limit),
-            Self::Endless | Self::Until(_) => self,
+            Self::Each(limit) => Self::until(limit, limit),
+            Self::Endless | Self::Until { .. } => self,
+        }
+    }
+
+    /// The same where its caller waits for `whole`, and wants to know whether COMMIT was ever sent: the silence before
+    /// it proves something, so it ends first.
+    pub(super) fn of_transaction_within(self, whole: Duration) -> Self {
+        match self {
+            Self::Each(limit) => Self::until(limit.min(whole * 4 / 5), whole),
+            Self::Endless | Self::Until { .. } => self,
+        }
+    }
+
+    fn until(written: Duration, committed: Duration) -> Self {
+        let now = Instant::now();
+        Self::Until { written: now + written, committed: now + committed }
+    }
+
+    /// For the answer to COMMIT.
+    fn of_commit(self) -> Self {
+        match self {
+            Self::Until { committed, .. } => Self::Until { written: committed, committed },
+            Self::Endless | Self::Each(_) => self,
         }
     }
 
@@ -34,7 +56,7 @@ impl Patience {
         let deadline = match self {
             Self::Endless => return answer.await,
             Self::Each(limit) => Instant::now() + limit,
-            Self::Until(deadline) => deadline,
+            Self::Until { written, .. } => written,
         };
         let silence = |_| Err(DbErr::Custom("no answer in time".to_owned()));
         timeout_at(deadline, answer).await.unwrap_or_else(silence)
@@ -75,7 +97,7 @@ impl Bounded<DatabaseTransaction> {
 
     /// Makes everything so far lasting. After an error nobody knows whether it is.
     pub(in crate::store) async fn commit(self) -> Result<(), DbErr> {
-        self.patience.wait(self.inner.commit()).await
+        self.patience.of_commit().wait(self.inner.commit()).await
     }
 }
 

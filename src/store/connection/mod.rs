@@ -36,11 +36,14 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 pub struct StoreOptions {
     /// Connections to PostgreSQL at most; SQLite has as many as it needs.
     pub max_connections: u32,
+    /// How long those who write events wait for PostgreSQL to store them. What it has not taken after four fifths of
+    /// that is certainly not stored: COMMIT is not sent any more.
+    pub patience: Duration,
 }
 
 impl Default for StoreOptions {
     fn default() -> Self {
-        Self { max_connections: 10 }
+        Self { max_connections: 10, patience: postgres::ANSWER }
     }
 }
 
@@ -52,6 +55,7 @@ pub(super) type Transaction = Bounded<DatabaseTransaction>;
 pub struct Store {
     writer: Bounded<DatabaseConnection>,
     reader: Bounded<DatabaseConnection>,
+    patience: Duration,
     url: String,
 }
 
@@ -71,7 +75,7 @@ impl Store {
             (writer, reader, Patience::Endless)
         };
         let [writer, reader] = [writer, reader].map(|pool| Bounded::new(pool, patience));
-        Ok(Self { writer, reader, url: url.to_owned() })
+        Ok(Self { writer, reader, patience: options.patience, url: url.to_owned() })
     }
 
     /// Brings the schema up to date. Several replicas may start at once: one migrates, the others wait for it.
@@ -98,16 +102,24 @@ impl Store {
 
     /// The migrations that are still to be applied, by name.
     pub async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
-        let applied = self.applied_migrations().await;
+        let applied = self.applied_migrations().await?;
         let names = Migrator::migrations().into_iter().map(|migration| migration.name().to_owned());
         Ok(names.filter(|name| !applied.contains(name)).collect())
     }
 
     /// Every migration that was applied, by whichever release; none where there is no schema yet.
-    async fn applied_migrations(&self) -> HashSet<String> {
-        let statement = Statement::from_string(self.backend(), "SELECT version FROM seaql_migrations");
-        let rows = self.reader.query_all_raw(statement).await.unwrap_or_default();
-        rows.iter().filter_map(|row| row.try_get("", "version").ok()).collect()
+    async fn applied_migrations(&self) -> Result<HashSet<String>, StoreError> {
+        let backend = self.backend();
+        let table = match backend {
+            DbBackend::Postgres => "SELECT 1 AS found WHERE to_regclass('seaql_migrations') IS NOT NULL",
+            _ => "SELECT 1 AS found FROM sqlite_master WHERE type = 'table' AND name = 'seaql_migrations'",
+        };
+        if self.reader.query_one_raw(Statement::from_string(backend, table)).await?.is_none() {
+            return Ok(HashSet::new());
+        }
+        let applied = Statement::from_string(backend, "SELECT version FROM seaql_migrations");
+        let rows = self.reader.query_all_raw(applied).await?;
+        Ok(rows.iter().map(|row| row.try_get("", "version")).collect::<Result<_, _>>()?)
     }
 
     /// Whether the database answers.
@@ -151,6 +163,15 @@ impl Store {
 
     /// A transaction that may write from its first statement: SQLite refuses to upgrade a reading one.
     pub(super) async fn begin(&self) -> Result<Transaction, DbErr> {
+        self.begin_with(self.writer.patience().of_transaction()).await
+    }
+
+    /// The same for those who write events.
+    pub(super) async fn begin_commit(&self) -> Result<Transaction, DbErr> {
+        self.begin_with(self.writer.patience().of_transaction_within(self.patience)).await
+    }
+
+    async fn begin_with(&self, patience: Patience) -> Result<Transaction, DbErr> {
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
@@ -160,7 +181,6 @@ impl Store {
         // does not know of the transaction, and whoever gets the connection next writes into it without an end.
         let begun = tokio::spawn(async move { pool.begin_with_options(options).await });
         let begun = async { begun.await.unwrap_or_else(|error| Err(DbErr::Custom(error.to_string()))) };
-        let patience = self.writer.patience().of_transaction();
         Ok(Bounded::new(patience.wait(begun).await?, patience))
     }
 }

@@ -72,8 +72,12 @@ fn pool_of(url: &str, connections: u32) -> ConnectOptions {
     options
 }
 
+/// What every connection says of itself, over whatever is usual for its role or its database.
+///
+/// Whoever waits for a lock reads what its holder has done: each statement sees what is committed when it begins. A
+/// stricter isolation would show what there was before the waiting.
 fn named(options: PgConnectOptions) -> PgConnectOptions {
-    options.application_name("callgate")
+    options.application_name("callgate").options([("default_transaction_isolation", "read committed")])
 }
 
 fn milliseconds(timeout: Duration) -> String {

@@ -4,7 +4,7 @@ use rstest::rstest;
 
 use super::support::*;
 use crate::domain::call::{Command, EndReason, Witness};
-use crate::store::{CommitError, Conflict, DeliveryState, EventStore, Sequence, Trace, Write};
+use crate::store::{Append, CommitError, Conflict, DeliveryState, EventStore, Sequence, Trace, Write, Written};
 
 #[rstest]
 #[tokio::test]
@@ -194,6 +194,84 @@ async fn an_append_without_events_files_its_webhook_and_leaves_the_call_as_it_is
     let after = footprint(&store).await;
     assert_eq!((after.events, after.sessions, after.references), (before.events, before.sessions, before.references));
     assert!(store.was_delivered("body").await.unwrap());
+}
+
+/// A webhook that changes nothing.
+fn no_news(session: &Session, body: &str) -> Append {
+    let names = conversations(&["conv_1"]);
+    let delivery = Some(delivery(body, &names, DeliveryState::Settled));
+    Append { events: Vec::new(), delivery, ..session.append(placed(&names)) }
+}
+
+/// Whether it is no news is decided on the call as it stood.
+#[rstest]
+#[case::the_call_has_moved_on(1, Err(Conflict::SequenceMoved))]
+#[case::the_call_is_there(2, Ok(Written::default()))]
+#[case::the_call_never_came_so_far(3, Err(Conflict::SequenceMoved))]
+#[tokio::test]
+async fn an_append_without_events_loses_where_the_call_is_not_as_it_was_when_it_was_decided(
+    #[case] expected: u64,
+    #[case] result: Result<Written, Conflict>,
+    #[values(Sqlite, Postgres)] on: Database,
+) {
+    let store = fresh(on).await;
+    let parked = delivery("parked", &conversations(&["conv_2"]), DeliveryState::Parked);
+    commit(&store, parked).await.unwrap();
+    let session = admitted(&store).await;
+    let before = footprint(&store).await;
+    let settles = vec![store.parked().await.unwrap()[0].id];
+    let append = Append { expected: Sequence(expected), settles, ..no_news(&session, "body") };
+    assert_eq!(commit(&store, append).await, result);
+    assert_eq!(footprint(&store).await == before, result.is_err());
+    assert_eq!(store.parked().await.unwrap().is_empty(), result.is_ok());
+}
+
+#[rstest]
+#[case::at_its_beginning(0, Ok(Written::default()))]
+#[case::further_on(2, Err(Conflict::SequenceMoved))]
+#[tokio::test]
+async fn an_append_without_events_stands_on_a_stream_without_events_only_at_its_beginning(
+    #[case] expected: u64,
+    #[case] result: Result<Written, Conflict>,
+    #[values(Sqlite, Postgres)] on: Database,
+) {
+    let store = fresh(on).await;
+    let mut session = Session::new();
+    session.adopt(&session.append(request()));
+    let append = Append { expected: Sequence(expected), ..no_news(&session, "body") };
+    assert_eq!(commit(&store, append).await, result);
+    assert_eq!(store.was_delivered("body").await.unwrap(), result.is_ok());
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_append_without_events_stands_on_what_was_stored_before_it_in_its_batch(
+    #[values(Sqlite, Postgres)] on: Database,
+) {
+    let store = fresh(on).await;
+    let mut session = admitted(&store).await;
+    let stale = no_news(&session, "stale");
+    let moves = session.append(placed(&conversations(&["conv_1"])));
+    session.adopt(&moves);
+    let late = Append { expected: session.sequence, ..stale.clone() };
+    let results = store.commit(&[moves.into(), stale.into(), late.clone().into(), late.into()]).await.unwrap();
+    assert!(
+        matches!(results[..], [Ok(_), Err(Conflict::SequenceMoved), Ok(_), Err(Conflict::DuplicateDelivery)]),
+        "{results:?}"
+    );
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_webhook_that_was_filed_before_is_a_duplicate_wherever_its_call_is_by_now(
+    #[values(Sqlite, Postgres)] on: Database,
+) {
+    let store = fresh(on).await;
+    let mut session = admitted(&store).await;
+    let append = no_news(&session, "body");
+    commit(&store, append.clone()).await.unwrap();
+    session.tell(&store, placed(&conversations(&["conv_1"]))).await;
+    assert_eq!(commit(&store, append).await, Err(Conflict::DuplicateDelivery));
 }
 
 /// The record names a conversation that another call has, and no event says so: no caller does that, but the

@@ -1,14 +1,15 @@
 //! The epoch: an admission whose lease is of another ledger does not commit.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use entity::slot_lease;
 use rstest::rstest;
 use sea_orm::ActiveValue::Set;
-use sea_orm::EntityTrait;
+use sea_orm::{ConnectionTrait, EntityTrait};
 
 use super::support::*;
 use crate::domain::ids::PoolId;
+use crate::store::connection::Key;
 use crate::store::{Begun, Conflict, Epoch, EpochState, EventStore, Home, NewEpoch, Store};
 
 fn pool() -> PoolId {
@@ -153,7 +154,7 @@ async fn a_replica_that_reaches_redis_says_so_only_while_redis_is_the_ledger_of_
     let store = fresh(on).await;
     let long_ago = async |store: &Store| {
         let sql = "UPDATE ledger_epoch SET seen_at = '2020-01-01 00:00:00+00:00'";
-        sea_orm::ConnectionTrait::execute_unprepared(store.writer(), sql).await.unwrap();
+        store.writer().execute_unprepared(sql).await.unwrap();
     };
     let day = Duration::from_hours(24);
     for (home, offset, seen) in [(Home::Redis, 0, true), (Home::Redis, 1, false), (Home::Database, 0, false)] {
@@ -167,6 +168,29 @@ async fn a_replica_that_reaches_redis_says_so_only_while_redis_is_the_ledger_of_
     assert!(kept.unseen_for > day, "that the database is the ledger does not mean that Redis was seen");
     let seen = begin(&store, NewEpoch::at(Home::Redis)).await.state();
     assert!(seen.unseen_for < day);
+}
+
+#[rstest]
+#[tokio::test]
+async fn whoever_is_loading_an_epochs_ledger_keeps_it_young_until_another_begins(
+    #[values(Sqlite, Postgres)] on: Database,
+) {
+    let store = fresh(on).await;
+    assert!(!store.renew_epoch(&pool(), Epoch(1)).await.unwrap(), "there is none");
+    let epoch = begin(&store, NewEpoch::at(Home::Redis)).await.state().epoch;
+    let sql = "UPDATE ledger_epoch SET begun_at = '2020-01-01 00:00:00+00:00', seen_at = '2020-01-01 00:00:00+00:00'";
+    let day = Duration::from_hours(24);
+    for (other, renewed) in [(Epoch(epoch.0 + 1), false), (Epoch(epoch.0 - 1), false), (epoch, true)] {
+        store.writer().execute_unprepared(sql).await.unwrap();
+        let before = state(&store).await;
+        assert!(before.age > day && before.unseen_for > day);
+        assert_eq!(store.renew_epoch(&pool(), other).await.unwrap(), renewed);
+        let after = state(&store).await;
+        assert_eq!((after.age < day, after.unseen_for < day), (renewed, renewed));
+        assert_eq!((after.epoch, after.home, after.surveyed), (before.epoch, before.home, before.surveyed));
+    }
+    next_epoch(&store).await;
+    assert!(!store.renew_epoch(&pool(), epoch).await.unwrap(), "another has begun");
 }
 
 #[rstest]
@@ -251,6 +275,33 @@ async fn i1_an_admission_in_flight_is_stored_before_the_next_epoch_begins_or_nev
         assert_eq!(store.live_sessions().await.unwrap().len(), read);
         assert_eq!(read, stored);
     }
+}
+
+/// i1: who waits for the lock must see what its holder did, not what there was when the waiting began.
+#[rstest]
+#[case::repeatable_read("repeatable read")]
+#[case::serializable("serializable")]
+#[tokio::test]
+async fn i1_an_admission_that_waited_for_the_next_epoch_loses_whatever_isolation_is_usual_there(#[case] level: &str) {
+    let database = fresh(Postgres).await;
+    let epoch = next_epoch(&database).await;
+    database.isolate_by_default(level).await;
+    let store = database.open_again().await;
+    let next = store.begin().await.unwrap();
+    next.lock(vec![Key::of_epoch(&pool())]).await.unwrap();
+    let door = store.clone();
+    let late = tokio::spawn(async move { commit(&door, admission(epoch)).await });
+    let waiting = "SELECT 1 AS one FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database \
+                   WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted";
+    let began = Instant::now();
+    while ask(&store, waiting).await.is_empty() {
+        assert!(began.elapsed() < Duration::from_secs(2), "the admission waits for the lock");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    next.execute_unprepared("UPDATE ledger_epoch SET epoch = epoch + 1").await.unwrap();
+    next.commit().await.unwrap();
+    assert_eq!(late.await.unwrap(), Err(Conflict::StaleEpoch));
+    assert_eq!(store.live_sessions().await.unwrap(), []);
 }
 
 #[rstest]

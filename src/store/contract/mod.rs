@@ -20,4 +20,5 @@ mod replay;
 mod runs;
 mod schema;
 mod sessions;
+mod slots;
 pub(super) mod support;

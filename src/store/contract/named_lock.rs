@@ -40,6 +40,29 @@ async fn a_lock_whose_time_is_over_is_anybodys(#[values(Sqlite, Postgres)] on: D
     assert_eq!(ask_for(&store, "a", LONG).await, held_by("b", false));
 }
 
+/// The database's clock was ahead when the lock was taken, and was set back.
+#[rstest]
+#[tokio::test]
+async fn nobody_holds_a_lock_for_longer_than_those_who_ask_would(#[values(Sqlite, Postgres)] on: Database) {
+    const TOMORROW: Duration = Duration::from_hours(24);
+    let store = fresh(on).await;
+    assert!(ask_for(&store, "a", TOMORROW).await.mine);
+    assert_eq!(ask_for(&store, "b", LONG).await, held_by("a", false));
+    assert_eq!(ask_for(&store, "b", OVER).await, held_by("a", false), "its holder has until then to renew it");
+    assert_eq!(ask_for(&store, "b", LONG).await, held_by("b", true));
+}
+
+#[rstest]
+#[tokio::test]
+async fn whoever_asks_in_vain_gives_the_holder_no_more_time(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
+    ask_for(&store, "a", LONG).await;
+    ask_for(&store, "b", OVER).await;
+    assert_eq!(ask_for(&store, "b", LONG).await, held_by("b", true));
+    ask_for(&store, "b", OVER).await;
+    assert_eq!(ask_for(&store, "a", LONG).await, held_by("a", true));
+}
+
 #[rstest]
 #[case::for_longer(OVER, LONG, false)]
 #[case::for_less(LONG, OVER, true)]

@@ -24,6 +24,19 @@ async fn migrations_are_pending_until_they_are_applied_and_applying_them_again_i
     assert_eq!(store.load(call.id).await.unwrap().replay(), call.call);
 }
 
+#[rstest]
+#[tokio::test]
+async fn a_database_that_does_not_say_what_is_applied_is_not_one_without_a_schema(
+    #[values(Sqlite, Postgres)] on: Database,
+) {
+    let store = fresh(on).await;
+    let unreadable = "ALTER TABLE seaql_migrations RENAME COLUMN version TO something";
+    store.writer().execute_unprepared(unreadable).await.unwrap();
+    assert!(store.pending_migrations().await.is_err());
+    store.close().await;
+    assert!(store.pending_migrations().await.is_err());
+}
+
 /// Replicas of two releases run beside each other while one replaces the other, or is rolled back.
 #[rstest]
 #[tokio::test]
@@ -137,9 +150,11 @@ async fn the_lock_on_a_file_is_never_lost() {
     assert!(tokio::time::timeout(Duration::from_millis(50), lock.lost()).await.is_err());
 }
 
+#[rstest]
 #[tokio::test]
-async fn replicas_that_start_at_once_migrate_once() {
+async fn replicas_that_start_at_once_migrate_once(#[values("read committed", "repeatable read")] isolation: &str) {
     let store = empty(Postgres).await;
+    store.isolate_by_default(isolation).await;
     let mut tasks = Vec::new();
     for _ in 0..4 {
         let door = store.open_again().await;

@@ -7,7 +7,7 @@ use callgate_rig::Postgres;
 
 use super::support::*;
 use crate::domain::ids::PoolId;
-use crate::store::{Agent, CommitError, EventStore, Home, NewEpoch, Sharing, Store, StoreError};
+use crate::store::{Agent, CommitError, EventStore, Home, NewEpoch, Sharing, Store, StoreError, StoreOptions};
 
 /// What a call of the store may take at most, with some room for a busy machine.
 const PATIENCE: Duration = Duration::from_secs(9);
@@ -76,6 +76,41 @@ async fn while_the_server_is_silent_every_question_is_an_error_in_time_and_after
     server.resume();
     commit_in_the_end(&store).await;
     store.ping().await.unwrap();
+}
+
+/// The caller waits for so long, and then believes that nobody knows.
+#[tokio::test]
+async fn a_commit_that_a_silent_server_was_not_asked_for_is_certainly_not_stored_before_its_caller_gives_up() {
+    let server = Postgres::start_with(&["fsync=off"]);
+    let patience = Duration::from_millis(1_500);
+    let url = server.create_database("callgate");
+    let store = Store::open_with(&url, StoreOptions { patience, ..CONNECTIONS }).await.unwrap();
+    store.migrate().await.unwrap();
+    admitted(&store).await;
+    server.pause();
+    let item = [Session::new().append(request()).into()];
+    let refused = tokio::time::timeout(patience, store.commit(&item)).await;
+    assert!(matches!(refused, Ok(Err(CommitError::NotStored(_)))), "{refused:?}");
+    server.resume();
+    commit_in_the_end(&store).await;
+    assert_eq!(store.live_sessions().await.unwrap().len(), 2);
+}
+
+/// A COMMIT that was sent is waited for as long as its caller waits.
+#[tokio::test]
+async fn a_commit_that_is_slow_to_be_answered_is_waited_for_though_statements_are_not() {
+    let (server, store) = server().await;
+    let patience = Duration::from_secs(4);
+    let url = server.url("callgate");
+    let store_in_time = Store::open_with(&url, StoreOptions { patience, ..CONNECTIONS }).await.unwrap();
+    let slow = "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS \
+                'BEGIN PERFORM pg_sleep(3.4); RETURN NULL; END'";
+    let at_the_end = "CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON active_call_session \
+                      DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION slow()";
+    server.ask("callgate", slow);
+    server.ask("callgate", at_the_end);
+    admitted(&store_in_time).await;
+    assert_eq!(store.live_sessions().await.unwrap().len(), 1);
 }
 
 #[tokio::test]

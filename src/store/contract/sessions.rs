@@ -171,6 +171,19 @@ async fn several_calls_are_read_at_once_and_strangers_are_left_out(#[values(Sqli
 
 #[rstest]
 #[tokio::test]
+async fn more_calls_are_asked_for_than_one_statement_takes(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
+    let mut ids: Vec<_> = std::iter::repeat_with(|| Session::new().id).take(70_000).collect();
+    for place in [0, 35_000, 69_999] {
+        ids[place] = admitted(&store).await.id;
+    }
+    let found = store.sessions_of(&ids).await.unwrap();
+    let found: Vec<_> = found.iter().map(|session| session.call_id).collect();
+    assert_eq!(found, [ids[0], ids[35_000], ids[69_999]]);
+}
+
+#[rstest]
+#[tokio::test]
 async fn a_row_that_cannot_be_read_is_an_error(#[values(Sqlite, Postgres)] on: Database) {
     let store = fresh(on).await;
     let call = admitted(&store).await;

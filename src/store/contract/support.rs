@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::{active_call_session, call_event, call_reference, webhook_inbox};
@@ -35,7 +36,7 @@ pub(super) use Database::{Postgres, Sqlite};
 static SERVER: LazyLock<callgate_rig::Postgres> =
     LazyLock::new(|| callgate_rig::Postgres::start_with(&["fsync=off", "max_connections=300"]));
 /// Small enough for many tests at once, and for waiting to be met with.
-pub(super) const CONNECTIONS: StoreOptions = StoreOptions { max_connections: 4 };
+pub(super) const CONNECTIONS: StoreOptions = StoreOptions { max_connections: 4, patience: Duration::from_secs(5) };
 
 /// A database of its own for one test.
 pub(super) struct Fresh {
@@ -56,6 +57,13 @@ impl Fresh {
     /// Opens the same database once more, as another replica or a later process does.
     pub(super) async fn open_again(&self) -> Store {
         Store::open_with(&self.url, CONNECTIONS).await.unwrap()
+    }
+
+    /// Makes PostgreSQL give connections that are opened from now on another isolation than its usual one.
+    pub(super) async fn isolate_by_default(&self, level: &str) {
+        let (_, name) = self.url.rsplit_once('/').unwrap();
+        let sql = format!("ALTER DATABASE {name} SET default_transaction_isolation = '{level}'");
+        self.writer().execute_unprepared(&sql).await.unwrap();
     }
 }
 
