@@ -218,8 +218,7 @@ async fn a_refusal_for_want_of_a_slot_starts_no_session_and_waits_for_no_commit(
 #[actix::test]
 async fn i4_an_inbound_call_whose_admission_was_called_off_is_admitted_when_it_is_announced_again() {
     let (inside, fault, _) = faulty().await;
-    let conversation = inside.provider.start_inbound("agent_9").await;
-    let announced = inbound_started(&conversation, "agent_9").to_string();
+    let announced = inbound_started("conv_in", "agent_9").to_string();
     *fault.lock().unwrap() = Fault::SilentFailure;
     inside.ask(signed(&announced)).await.problem(503, "EVENT_STORE_UNAVAILABLE");
 
