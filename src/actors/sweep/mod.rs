@@ -12,7 +12,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::capacity::{Holders, Snapshot, Surveyed};
+use super::capacity::{Glance, Holders, Snapshot, Surveyed};
 use super::inbound::{Intake, IntakeError};
 use super::session::{Apply, SessionError};
 use crate::domain::admission::Holder;
@@ -28,7 +28,7 @@ use crate::telemetry::Metrics;
 pub use report::Report;
 
 /// A ledger that takes longer to say how it stands is no basis for a sweep.
-const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(2);
+const GLANCE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Which views are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,8 +196,8 @@ impl Sweep {
 
     /// Whether a sweep could begin now.
     pub(super) async fn sees_the_ledger(&self) -> bool {
-        let asked = tokio::time::timeout(SNAPSHOT_TIMEOUT, self.intake.capacity.send(Snapshot)).await;
-        let capacity = asked.ok().and_then(Result::ok).flatten();
+        let asked = tokio::time::timeout(GLANCE_TIMEOUT, self.intake.capacity.send(Glance)).await;
+        let capacity = asked.ok().and_then(Result::ok);
         capacity.is_some_and(|capacity| capacity.epoch.is_some() && !capacity.cut_off)
     }
 
