@@ -78,10 +78,10 @@ def demand_variable(name, where):
 
 for key in keys_of(production):
     demand(key in known_keys, f"config/production.toml: config/default.toml has no {key}")
-stop_seconds = setting("server.shutdown_timeout_seconds")
+stop_seconds = setting("server.drain_seconds") + setting("server.shutdown_timeout_seconds")
 slowest_placement = setting("capacity.dial_within_seconds") + setting("provider.place_timeout_seconds")
 port = int(setting("server.bind").rsplit(":", 1)[1])
-demand(stop_seconds > slowest_placement, "config/production.toml: a stop does not wait for the slowest placement")
+demand(setting("server.shutdown_timeout_seconds") > slowest_placement, "config/production.toml: a stop does not wait for the slowest placement")
 
 # --- the image -----------------------------------------------------------------------------------
 

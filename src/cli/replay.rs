@@ -30,7 +30,10 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let _lock = if arguments.verify {
         None
     } else {
-        Some(store.lock_process(Sharing::Alone).await.map_err(|error| Failure::Usage(error.0))?)
+        let alone = store.lock_process(Sharing::Alone).await;
+        Some(alone.map_err(|error| {
+            Failure::Usage(format!("rebuilding needs the database alone, --verify does not: {}", error.0))
+        })?)
     };
     let mut walk = Walk { store, verify: arguments.verify, calls: 0, events: 0, live: 0, differences: 0 };
     if let Some(call_id) = only {

@@ -17,6 +17,8 @@ pub struct ServerSettings {
     pub public_url: Option<String>,
     /// Requests at work at once; beyond it the answer is 503 `OVERLOADED`.
     pub max_in_flight: u32,
+    /// How long it goes on serving at a stop, not ready any more, until balancers have noticed.
+    pub drain: Duration,
     /// How long open requests may take to finish at a stop.
     pub shutdown_timeout: Duration,
 }
@@ -27,6 +29,7 @@ impl ServerSettings {
             bind: section.parsed("bind", SOCKET_ADDRESS, |text| text.parse().ok())?,
             public_url: section.optional("public_url", HTTP_BASE, http_base)?,
             max_in_flight: section.whole("max_in_flight", 1..=1_000_000)?,
+            drain: section.seconds("drain_seconds", 0..=300)?,
             shutdown_timeout: section.seconds("shutdown_timeout_seconds", 1..=3600)?,
         })
     }

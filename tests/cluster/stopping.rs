@@ -56,3 +56,21 @@ async fn i3_i5_a_call_that_is_being_placed_when_its_replica_is_asked_to_stop_is_
     assert_eq!(cluster.replica(2).get_call(call).await["status"], "active");
     cluster.ends_well().await;
 }
+
+#[actix::test]
+async fn a_replica_that_is_asked_to_stop_says_so_and_serves_until_balancers_have_noticed() {
+    let mut cluster = Cluster::of(2).cap(2).env("CALLGATE__SERVER__DRAIN_SECONDS", "4").start().await;
+    cluster.put_businesses(&["b1"]).await;
+
+    cluster.replica(1).terminate();
+    eventually("it says that it drains", async || {
+        let health = cluster.replica(1).get("/health/ready").await;
+        (health.code() == 503 && health.json()["part"] == "draining").then_some(())
+    })
+    .await;
+    cluster.replica(1).start_call("b1").await;
+    assert_eq!(cluster.replica_mut(1).exit().code(), Some(0));
+
+    cluster.kill_9(1);
+    cluster.ends_well().await;
+}

@@ -93,6 +93,7 @@ pub struct Application {
     handle: ServerHandle,
     simulator: Option<Simulator>,
     arbiters: Vec<Arbiter>,
+    drain: Duration,
     shutdown_timeout: Duration,
     fatal: watch::Receiver<Option<String>>,
     lock: ProcessLock,
@@ -165,6 +166,7 @@ impl Application {
             server,
             simulator,
             arbiters,
+            drain: settings.server.drain,
             shutdown_timeout: settings.server.shutdown_timeout,
             fatal: fatal_seen,
             lock,
@@ -202,6 +204,9 @@ impl Application {
         };
         tracing::info!("stopping: nothing new is accepted; what is at work is finished");
         self.gate.drain();
+        if fatal.is_none() {
+            tokio::time::sleep(self.drain).await;
+        }
         let finished = async {
             self.handle.stop(true).await;
             self.gate.settle().await;
