@@ -114,6 +114,7 @@ async fn i5_no_webhook_is_acknowledged_that_is_not_stored_while_the_database_die
         while told.len() % 20 < 15 {
             ends_calls(&cluster, &mut told, &mut refused).await;
         }
+        eventually("there is somebody to end", async || (cluster.provider.live().await > 0).then_some(())).await;
         cluster.database.server().kill_9();
         let so_far = refused;
         eventually("a webhook is refused", async || {
