@@ -8,7 +8,7 @@
 //! | [`http`] | the routes: requests and webhooks become messages, answers become JSON |
 //! | [`actors`] | the imperative shell: who gives slots, who writes events, one session per call, who sweeps |
 //! | [`provider`] | the port [`provider::VoiceProvider`], its `ElevenLabs` adapter, the simulated provider |
-//! | [`ledger`] | the port [`ledger::SlotLedger`]: who holds which slot |
+//! | [`ledger`] | the port [`ledger::SlotLedger`]: who holds which slot, in memory, in Redis, or in the database |
 //! | [`store`] | the port [`store::EventStore`] and the tables behind it |
 //! | [`telemetry`], [`settings`] | metrics and logs; `config/default.toml`, typed |
 //! | [`domain`] | pure: [`decide`](domain::call::decide) and [`evolve`](domain::call::evolve), the admission rule, what a sweep concludes |
