@@ -51,6 +51,9 @@ const SESSION_THREADS: usize = 2;
 /// How often the pool's row is read, so that a change made elsewhere counts within a second.
 const POOL_LOOK: Duration = Duration::from_millis(500);
 
+/// A request's head must be there after so long. Shorter, a replica that was stopped for some seconds would refuse what
+/// had come meanwhile.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// Between two attempts to take the process's lock again.
 const LOCK_PAUSE: Duration = Duration::from_secs(2);
 
@@ -289,6 +292,7 @@ fn listen(listener: TcpListener, state: web::Data<AppState>, settings: &Settings
     })
     .listen(listener)
     .map_err(|error| StartError::Failed(error.to_string()))?
+    .client_request_timeout(HEAD_TIMEOUT)
     .disable_signals()
     .shutdown_timeout(timeout);
     Ok(server.run())
