@@ -11,7 +11,7 @@
 //! | `supervisor`, `sweep` | the SupervisorActor: periodic comparison of all views |
 //! | `sweeper` | which replica does that for all |
 //! | `guardian`, `roster`, `crash` | restarts, and the record of them |
-//! | `keyed` | one at a time per key |
+//! | `keyed`, `twins` | one at a time per key: on this replica, and over several |
 
 pub mod capacity;
 pub mod crash;
@@ -29,5 +29,6 @@ pub mod session;
 pub mod supervisor;
 mod sweep;
 pub mod sweeper;
+mod twins;
 
 pub use gate::{Gate, GateParts};

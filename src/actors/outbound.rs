@@ -3,7 +3,6 @@
 //! validate, lease, commit, dial, commit, answer. A refusal spawns no actor and waits for no disk.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::{Map, Value};
 use tokio::sync::{OwnedMutexGuard, oneshot};
@@ -14,6 +13,7 @@ use super::journal::Publish;
 use super::lease::Lease;
 use super::services::Nudge;
 use super::session::{Admit, AdmitError, Admitted, PlacementAnswer};
+use super::twins::Patience;
 use crate::domain::admission::{Rejection, Request};
 use crate::domain::business::Business;
 use crate::domain::call::{Command, Direction, EndReason, Profile, Record, Source, Status};
@@ -26,10 +26,6 @@ use crate::store::{Bulletin, Session, Trace};
 
 /// Calls asked for under one Idempotency-Key at most; each of them certainly dialled nothing.
 const MOST_ATTEMPTS: u32 = 10_000;
-/// Looks at what another replica makes of the same key, at most.
-const TWIN_LOOKS: u32 = 30;
-/// Between two of them.
-const TWIN_PAUSE: Duration = Duration::from_millis(100);
 /// Attempts that are looked up in one query.
 const LOOK_UP: u32 = 16;
 
@@ -105,35 +101,37 @@ impl Gate {
     }
 
     async fn place(&self, request: CallRequest) -> Result<Placed, GateError> {
-        for _ in 0..TWIN_LOOKS {
-            match self.place_once(&request).await {
-                // The same key at another replica: what it makes of it is the answer here too.
-                Err(GateError::Overloaded) if request.idempotency.is_some() => tokio::time::sleep(TWIN_PAUSE).await,
-                placed => return placed,
+        let mut patience = Patience::new();
+        loop {
+            if let Some(placed) = self.place_unless_twin(&request).await? {
+                return Ok(placed);
+            }
+            if !patience.wait().await {
+                return Err(GateError::Overloaded);
             }
         }
-        Err(GateError::Overloaded)
     }
 
-    async fn place_once(&self, request: &CallRequest) -> Result<Placed, GateError> {
+    /// None where the same key is being admitted at another replica: what that makes of it is the answer here too.
+    async fn place_unless_twin(&self, request: &CallRequest) -> Result<Option<Placed>, GateError> {
         // What was made under a key stays made, whatever has become of the business since.
         let (call_id, turn) = match &request.idempotency {
             None => (sources::new_call_id(), None),
             Some(key) => match self.attempt(&request.business_id, key).await? {
                 Attempt::Next(call_id, turn) => (call_id, Some(turn)),
-                Attempt::Made(session) => return self.replay(session).await,
+                Attempt::Made(session) => return self.replay(session).await.map(Some),
             },
         };
         let checked = self.check(request).await?;
-        let (admitted, standing) = self.admit(call_id, request, &checked).await?;
+        let Some((admitted, standing)) = self.admit(call_id, request, &checked).await? else { return Ok(None) };
         drop(turn);
         self.metrics().record_admission(checked.business.plan.as_str(), Direction::Outbound.as_str());
         let placed = |record| Placed { call_id, record, standing, replayed: false };
         if request.respond_async {
-            return Ok(placed(admitted.record));
+            return Ok(Some(placed(admitted.record)));
         }
         let answer = self.answer(call_id, admitted.placement).await?;
-        Ok(placed(answer))
+        Ok(Some(placed(answer)))
     }
 
     async fn check(&self, request: &CallRequest) -> Result<Checked, GateError> {
@@ -213,20 +211,20 @@ impl Gate {
         call_id: CallId,
         request: &CallRequest,
         checked: &Checked,
-    ) -> Result<(Admitted, Standing), GateError> {
+    ) -> Result<Option<(Admitted, Standing)>, GateError> {
         // A ledger that was rebuilt between lease and commit is asked once more.
         for last in [false, true] {
-            let lease = self.lease(call_id, &checked.business).await?;
+            let Some(lease) = self.lease(call_id, &checked.business).await? else { return Ok(None) };
             let (standing, epoch) = (lease.standing(), lease.epoch());
             let session = self.directory().begin(call_id);
             let sent = session.send(admission(call_id, request, checked, lease)).await;
             return match sent.unwrap_or_else(|error| Err(AdmitError::Unavailable(error.to_string()))) {
-                Ok(admitted) => Ok((admitted, standing)),
+                Ok(admitted) => Ok(Some((admitted, standing))),
                 Err(AdmitError::StaleEpoch) => {
                     self.capacity().do_send(Fenced(epoch));
                     if last { Err(GateError::Recovering) } else { continue }
                 }
-                Err(AdmitError::Exists) => Err(GateError::Overloaded),
+                Err(AdmitError::Exists) => Ok(None),
                 Err(AdmitError::Conflict(conflict)) => Err(GateError::EventStore(conflict.to_string())),
                 Err(AdmitError::Unavailable(reason)) => Err(GateError::EventStore(reason)),
             };
@@ -234,7 +232,8 @@ impl Gate {
         Err(GateError::Recovering)
     }
 
-    async fn lease(&self, call_id: CallId, business: &Business) -> Result<Lease, GateError> {
+    /// None where another admission of the same id is under way.
+    async fn lease(&self, call_id: CallId, business: &Business) -> Result<Option<Lease>, GateError> {
         let request = Request {
             call_id,
             business_id: business.id.clone(),
@@ -242,9 +241,8 @@ impl Gate {
             business_limit: business.limit(self.plans(), u32::MAX),
         };
         let error = match self.capacity().send(Acquire(request)).await {
-            Ok(Ok(Acquired::Granted(lease))) => return Ok(lease),
-            // Another admission of the same id is under way.
-            Ok(Ok(Acquired::Held)) => return Err(GateError::Overloaded),
+            Ok(Ok(Acquired::Granted(lease))) => return Ok(Some(lease)),
+            Ok(Ok(Acquired::Held)) => return Ok(None),
             Ok(Err(AcquireError::Rejected(why, standing))) => GateError::NoSlot(why, standing),
             Ok(Err(AcquireError::Recovering)) | Err(_) => GateError::Recovering,
             Ok(Err(AcquireError::Unavailable)) => GateError::LedgerAway,

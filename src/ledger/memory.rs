@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 
-use super::port::{Answer, Instruction, LeaseId, LedgerError, LedgerMode, Occupied, SlotLedger, Standing};
+use super::port::{Answer, Instruction, LeaseId, LedgerError, Occupied, SlotLedger, Standing};
 use crate::domain::admission::{Holder, Occupancy, Request, Verdict, admit};
 use crate::domain::call::Slot;
 use crate::domain::ids::{CallId, PoolId};
@@ -125,10 +125,6 @@ impl Default for MemoryLedger {
 
 #[async_trait]
 impl SlotLedger for MemoryLedger {
-    fn mode(&self) -> LedgerMode {
-        LedgerMode::Memory
-    }
-
     async fn look(&mut self) -> Result<Option<Epoch>, LedgerError> {
         Ok(self.epoch)
     }

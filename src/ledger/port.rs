@@ -122,9 +122,6 @@ pub enum LedgerError {
 /// A ledger of one pool. Everything it does is done under one epoch, or not at all.
 #[async_trait]
 pub trait SlotLedger: Send {
-    /// Where it is.
-    fn mode(&self) -> LedgerMode;
-
     /// Whether it can be reached and written to, and which epoch it holds; none: there is nothing whole.
     async fn look(&mut self) -> Result<Option<Epoch>, LedgerError>;
 

@@ -21,10 +21,15 @@ impl Store {
         if self.backend() != DbBackend::Postgres {
             return Ok(None);
         }
-        let query = Query::select().expr_as(now(self.reader()), "now").to_owned();
-        let row = self.reader().query_one(&query).await?;
-        Ok(row.map(|row| row.try_get("", "now")).transpose()?)
+        moment(self.reader()).await.map(Some)
     }
+}
+
+/// What it shows now.
+pub(super) async fn moment(db: &impl ConnectionTrait) -> Result<DateTime<Utc>, StoreError> {
+    let query = Query::select().expr_as(now(db), "now").to_owned();
+    let row = db.query_one(&query).await?.ok_or_else(|| StoreError("the database has no clock".to_owned()))?;
+    Ok(row.try_get("", "now")?)
 }
 
 /// How long ago `then` was; no time at all where the clock was set back.

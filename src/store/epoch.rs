@@ -139,13 +139,6 @@ async fn read(db: &impl ConnectionTrait, pool: &PoolId) -> Result<Option<Row>, D
     row.into_model::<Row>().one(db).await
 }
 
-/// The moment by the database's clock.
-async fn moment(txn: &Transaction) -> Result<DateTime<Utc>, StoreError> {
-    let query = sea_orm::sea_query::Query::select().expr_as(clock::now(txn), "now").to_owned();
-    let row = txn.query_one(&query).await?.ok_or_else(|| StoreError("the database has no clock".to_owned()))?;
-    Ok(row.try_get("", "now")?)
-}
-
 /// Whether `wish` may begin after what is there.
 fn holds(wish: &NewEpoch, present: Option<&EpochState>) -> bool {
     let epoch = present.map(|present| present.epoch).unwrap_or_default();
@@ -171,7 +164,7 @@ impl Store {
     pub async fn begin_epoch(&self, pool: &PoolId, wish: NewEpoch) -> Result<Begun, StoreError> {
         let txn = self.begin().await?;
         txn.lock(vec![Key::of_epoch(pool)]).await?;
-        let now = moment(&txn).await?;
+        let now = clock::moment(&txn).await?;
         let row = read(&txn, pool).await?;
         let present = row.as_ref().map(Row::state).transpose()?;
         if !holds(&wish, present.as_ref()) {
@@ -236,7 +229,7 @@ impl Store {
             .exec(&txn)
             .await?;
         if marked.rows_affected == 0 {
-            let now = moment(&txn).await?;
+            let now = clock::moment(&txn).await?;
             let surveyed = EpochState {
                 epoch: Epoch(0),
                 home: Home::Memory,

@@ -26,6 +26,8 @@ async fn i6_one_replica_tells_what_happens_at_another() {
     let told: Vec<_> = events.iter().map(|event| (event.name.as_deref().unwrap(), &event.data["callId"])).collect();
     let this = json!(call);
     assert_eq!(told, [("CallRequested", &this), ("CallAdmitted", &this), ("CallPlaced", &this)]);
+    let latest = cluster.replica(2).get("/api/concurrent-metrics/events?limit=1").await.expect(200);
+    assert_eq!((&latest["events"][0]["type"], &latest["events"][0]["callId"]), (&json!("CallPlaced"), &this));
     cluster.ends_well().await;
 }
 

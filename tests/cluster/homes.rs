@@ -1,5 +1,7 @@
 //! Where admissions are decided: in Redis, in the database while no replica reaches Redis, and in Redis again.
 
+use serde_json::json;
+
 use crate::support::cluster::Cluster;
 use crate::support::load::{Tally, calls_at_once};
 use crate::support::proxy::Line;
@@ -33,7 +35,16 @@ async fn i1_without_redis_the_database_decides_and_live_calls_are_carried_over_b
     cluster.redis.kill_9();
     measured("the database decides at every replica", async || decided_in(&cluster, "database").await).await;
     for replica in cluster.running() {
-        assert_eq!(replica.status().await["ledgerMode"], "database");
+        let epoch = replica.get("/health/ready").await.expect(200)["epoch"].clone();
+        assert!(epoch.is_u64(), "{epoch}");
+        let status = replica.status().await;
+        assert_eq!((&status["ledgerMode"], &status["ledgerEpoch"]), (&json!("database"), &epoch));
+        let ledger = &replica.actor("capacity").await["ledger"];
+        assert_eq!((&ledger["mode"], &ledger["epoch"]), (&json!("database"), &epoch));
+        for (mode, value) in [("database", 1), ("redis", 0), ("recovering", 0)] {
+            assert_eq!(replica.metric(&format!("callgate_ledger_mode{{mode=\"{mode}\"}}")).await, value, "{mode}");
+        }
+        assert_eq!(json!(replica.metric("callgate_ledger_epoch").await), epoch);
     }
     exactly_start(&cluster, 2);
     hang_up_some(&cluster, 3).await;
@@ -52,7 +63,7 @@ async fn i1_without_redis_the_database_decides_and_live_calls_are_carried_over_b
 async fn i1_redis_that_comes_and_goes_while_calls_are_asked_for_never_lets_one_too_many_in() {
     let mut cluster = Cluster::of(2).cap(4).start().await;
     cluster.put_businesses(&BUSINESSES).await;
-    cluster.provider.behave(serde_json::json!({"talkSeconds": {"min": 0.1, "max": 0.6}})).await;
+    cluster.provider.behave(json!({"talkSeconds": {"min": 0.1, "max": 0.6}})).await;
     let load = crate::support::load::Load::start(cluster.addresses(), &BUSINESSES, 4);
 
     for _ in 0..2 {

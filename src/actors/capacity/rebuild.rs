@@ -8,7 +8,7 @@ use crate::domain::admission::Holder;
 use crate::domain::call::Slot;
 use crate::domain::ids::{CallId, PoolId};
 use crate::ledger::{Instruction, LedgerError};
-use crate::store::{Begun, Epoch, EpochState, NewEpoch, Sequence, Session, Store, StoreError};
+use crate::store::{Begun, Epoch, EpochState, NewEpoch, Sequence, Session, SlotTable, Store, StoreError};
 
 /// Between two notes that this replica is still loading; others wait for it that long and longer.
 const RENEWAL: Duration = Duration::from_secs(1);
@@ -60,22 +60,16 @@ async fn renew(store: &Store, pool: &PoolId, epoch: Epoch) {
 }
 
 async fn load(store: &Store, pool: &PoolId, ledger: SharedLedger, state: EpochState) -> Result<Rebuilt, NotRebuilt> {
-    let terms = store.pool(pool).await?.ok_or_else(|| StoreError(format!("there is no pool {pool}")))?;
-    let holders = holders_of(store).await?;
-    let before: Vec<CallId> = holders.iter().map(|(holder, _)| holder.call_id).collect();
-    ledger.lock().await.load(state.epoch, terms, holders).await?;
-    let meanwhile = changes_since(store, &before).await?;
+    let SlotTable { terms, by_log, .. } = store.slot_table(pool).await?;
+    let before: Vec<CallId> = by_log.iter().map(|(holder, _)| holder.call_id).collect();
+    ledger.lock().await.load(state.epoch, terms, by_log).await?;
+    let meanwhile = changes_since(store, pool, &before).await?;
     Ok(Rebuilt { state, slots: before.len(), meanwhile })
 }
 
-async fn holders_of(store: &Store) -> Result<Vec<(Holder, Sequence)>, StoreError> {
-    let live = store.live_sessions().await?;
-    Ok(live.iter().filter_map(|row| Some((row.holder()?, row.sequence))).collect())
-}
-
 /// What the log said while the ledger was loaded, other than what is in it.
-async fn changes_since(store: &Store, before: &[CallId]) -> Result<Vec<Instruction>, StoreError> {
-    let now = holders_of(store).await?;
+async fn changes_since(store: &Store, pool: &PoolId, before: &[CallId]) -> Result<Vec<Instruction>, StoreError> {
+    let now = store.slot_table(pool).await?.by_log;
     let here: HashSet<_> = now.iter().map(|(holder, _)| holder.call_id).collect();
     let known: HashSet<_> = before.iter().collect();
     let gone: Vec<CallId> = before.iter().filter(|call_id| !here.contains(call_id)).copied().collect();

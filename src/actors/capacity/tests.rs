@@ -53,10 +53,6 @@ impl Faulty {
 
 #[async_trait]
 impl SlotLedger for Faulty {
-    fn mode(&self) -> LedgerMode {
-        LedgerMode::Redis
-    }
-
     async fn look(&mut self) -> Result<Option<Epoch>, LedgerError> {
         self.ledger.lock().await.look().await
     }

@@ -1,12 +1,11 @@
 //! An inbound call that nobody knows yet: whose it is, whether it has a slot, and what becomes of it.
 
-use std::time::Duration;
-
 use super::{Intake, IntakeError, OnFull, Outcome, Unmanaged};
 use crate::actors::capacity::{Acquire, AcquireError, Acquired, Fenced};
 use crate::actors::journal::Publish;
 use crate::actors::lease::Lease;
 use crate::actors::session::{Admit, AdmitError, Admitted};
+use crate::actors::twins::Patience;
 use crate::domain::admission::Request;
 use crate::domain::call::{Command, Direction, InboundDecision, Profile, ReferenceKind, Source, TerminationReason};
 use crate::domain::ids::{AgentId, BusinessId, CallId, PlanName, PoolId};
@@ -14,10 +13,6 @@ use crate::domain::notice::Notice;
 use crate::sources;
 use crate::store::{Bulletin, Conflict, Delivery, Trace};
 
-/// Looks at what another replica makes of the same call, at most.
-const TWIN_LOOKS: u32 = 30;
-/// Between two of them.
-const TWIN_PAUSE: Duration = Duration::from_millis(100);
 /// Attempts whose ids are derived. Each ended in doubt and was called off; then any id will do.
 const DERIVED: u32 = 8;
 
@@ -91,19 +86,22 @@ impl Intake {
     pub(super) async fn welcome(&self, newcomer: Newcomer<'_>) -> Result<Arrival, IntakeError> {
         let agent_id = newcomer.notice.agent_id.clone().unwrap_or_else(unknown_agent);
         let callee = self.callee(&agent_id).await?;
-        let mut attempt = 1;
-        for _ in 0..TWIN_LOOKS {
+        let (mut attempt, mut patience) = (1, Patience::new());
+        loop {
             let call_id = newcomer.call_id(attempt);
             if let Attempt::Arrived(arrival) = self.attempt(call_id, &newcomer, &agent_id, &callee).await? {
                 return Ok(arrival);
             }
             match self.taken(call_id, newcomer.notice).await? {
                 Taken::By(owner) => return Ok(Arrival::KnownAs(owner)),
-                Taken::Soon => tokio::time::sleep(TWIN_PAUSE).await,
+                Taken::Soon if patience.wait().await => {}
+                Taken::Soon => {
+                    let reason = "another replica is admitting the call, and has not stored it yet";
+                    return Err(IntakeError(reason.to_owned()));
+                }
                 Taken::ForNothing => attempt += 1,
             }
         }
-        Err(IntakeError("another replica is admitting the call, and has not stored it yet".to_owned()))
     }
 
     async fn taken(&self, call_id: CallId, notice: &Notice) -> Result<Taken, IntakeError> {

@@ -6,7 +6,7 @@
 use async_trait::async_trait;
 
 use super::memory::{Claim, MemoryLedger};
-use super::port::{Answer, Instruction, LedgerError, LedgerMode, Occupied, SlotLedger};
+use super::port::{Answer, Instruction, LedgerError, Occupied, SlotLedger};
 use crate::domain::admission::Holder;
 use crate::domain::ids::{LeaseId, PoolId};
 use crate::domain::pool::Pool;
@@ -52,10 +52,6 @@ fn is_said_by_the_table(instruction: &Instruction) -> Option<Answer> {
 
 #[async_trait]
 impl SlotLedger for DatabaseLedger {
-    fn mode(&self) -> LedgerMode {
-        LedgerMode::Database
-    }
-
     async fn look(&mut self) -> Result<Option<Epoch>, LedgerError> {
         let state = self.store.epoch_state(&self.pool).await.map_err(away)?;
         Ok(state.filter(|state| state.home == crate::store::Home::Database).map(|state| state.epoch))

@@ -40,7 +40,7 @@ use uuid::Uuid;
 use self::connection::Connection;
 pub use self::connection::UnusableTarget;
 use self::keys::Keys;
-use super::port::{Answer, Instruction, LedgerError, LedgerMode, Occupied, SlotLedger};
+use super::port::{Answer, Instruction, LedgerError, Occupied, SlotLedger};
 use crate::domain::admission::Holder;
 use crate::domain::ids::{CallId, PoolId};
 use crate::domain::pool::Pool;
@@ -138,10 +138,6 @@ impl RedisLedger {
 
 #[async_trait]
 impl SlotLedger for RedisLedger {
-    fn mode(&self) -> LedgerMode {
-        LedgerMode::Redis
-    }
-
     async fn look(&mut self) -> Result<Option<Epoch>, LedgerError> {
         let mut script = self.script(&scripts::LOOK);
         script.key(&self.keys.look).arg(millis(LOOK_FOR));

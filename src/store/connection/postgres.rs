@@ -61,14 +61,8 @@ pub(super) fn options_of(url: &str) -> Result<PgConnectOptions, StoreError> {
 }
 
 fn pool_of(url: &str, connections: u32) -> ConnectOptions {
-    let mut options = ConnectOptions::new(url);
-    options
-        .max_connections(connections)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .connect_timeout(ACQUIRE_TIMEOUT)
-        .sqlx_logging(false)
-        .record_stmt_in_spans(false)
-        .map_sqlx_postgres_pool_opts(give_up_on_the_silent);
+    let mut options = super::pool_options(url, connections);
+    options.map_sqlx_postgres_pool_opts(give_up_on_the_silent);
     options
 }
 
