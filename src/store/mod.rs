@@ -23,7 +23,7 @@ mod sessions;
 mod slots;
 
 #[cfg(test)]
-mod contract;
+pub(crate) mod contract;
 
 pub use bulletin::Bulletin;
 pub use codec::{CodecError, SCHEMA_VERSION, decode, encode};

@@ -1,43 +1,24 @@
 //! The database as the ledger, on real databases: two replicas, one rule.
 
-use callgate_rig::Postgres;
 use rstest::rstest;
-use std::sync::LazyLock;
-use tempfile::TempDir;
 
 use super::*;
 use crate::domain::admission::{Rejection, Request, Verdict};
-use crate::domain::call::{
-    Command, Context, Direction, EndReason, Profile, Record, References, Slot, Source, Witness, decide, evolve,
-};
+use crate::domain::call::{Command, EndReason, References, Slot, Witness};
 use crate::domain::ids::CallId;
 use crate::sources;
-use crate::store::{Append, EventStore, Home, NewEpoch, Trace, Write};
-
-static POSTGRES: LazyLock<Postgres> = LazyLock::new(|| Postgres::start_with(&["fsync=off"]));
+use crate::store::contract::support::{Database, Fresh, Postgres, Session, Sqlite, commit, fresh, request_of};
+use crate::store::{Append, Home, NewEpoch};
 
 /// One database, and what two replicas make of it.
 struct Shared {
-    store: Store,
-    _folder: Option<TempDir>,
+    store: Fresh,
 }
 
-async fn sqlite() -> Shared {
-    let folder = TempDir::new().unwrap();
-    let url = format!("sqlite://{}?mode=rwc", folder.path().join("gate.db").display());
-    shared(&url, Some(folder)).await
-}
-
-async fn postgres() -> Shared {
-    let name = format!("slots_{}", sources::new_uuid().simple());
-    shared(&POSTGRES.create_database(&name), None).await
-}
-
-async fn shared(url: &str, folder: Option<TempDir>) -> Shared {
-    let store = Store::open(url).await.unwrap();
-    store.migrate().await.unwrap();
+async fn shared(on: Database) -> Shared {
+    let store = fresh(on).await;
     store.seed_pool(&pool(2)).await.unwrap();
-    Shared { store, _folder: folder }
+    Shared { store }
 }
 
 fn pool(cap: u32) -> Pool {
@@ -46,7 +27,7 @@ fn pool(cap: u32) -> Pool {
 
 impl Shared {
     fn replica(&self) -> DatabaseLedger {
-        DatabaseLedger::new(self.store.clone(), PoolId::default_pool())
+        DatabaseLedger::new((*self.store).clone(), PoolId::default_pool())
     }
 
     async fn begin(&self, home: Home) -> Epoch {
@@ -54,25 +35,16 @@ impl Shared {
     }
 
     /// Stores the admission of a call, as its session does.
-    async fn admit(&self, call_id: CallId, epoch: Epoch) {
-        let profile = Profile {
-            pool: PoolId::default_pool(),
-            business_id: "b".parse().unwrap(),
-            plan: "PRO".parse().unwrap(),
-            direction: Direction::Outbound,
-            source: Source::api(),
-            agent_id: "agent_1".parse().unwrap(),
-            phone_number_id: None,
-            counterpart: None,
-            user_id: None,
-            request_hash: None,
-            max_duration_seconds: None,
-        };
-        self.tell(call_id, Command::Request { profile, epoch: epoch.0, business_limit: 9 }, Some(epoch)).await;
+    async fn admit(&self, call_id: CallId, epoch: Epoch) -> Session {
+        let mut session = Session { id: call_id, ..Session::new() };
+        let append = Append { epoch: Some(epoch), ..session.append(request_of("b")) };
+        commit(&self.store, append.clone()).await.unwrap();
+        session.adopt(&append);
+        session
     }
 
     /// Stores the end of a call.
-    async fn end(&self, call_id: CallId) {
+    async fn end(&self, mut session: Session) {
         let command = Command::End {
             reason: EndReason::Completed,
             at: None,
@@ -80,24 +52,7 @@ impl Shared {
             witness: Witness::Webhook,
             note: None,
         };
-        self.tell(call_id, command, None).await;
-    }
-
-    async fn tell(&self, call_id: CallId, command: Command, epoch: Option<Epoch>) {
-        let stream = self.store.load(call_id).await.unwrap();
-        let events = decide(&stream.replay(), command, &Context { now: sources::now() }).unwrap();
-        let call = events.iter().fold(stream.replay(), evolve);
-        let append = Append {
-            call_id,
-            expected: stream.sequence(),
-            record: Record::of(&call).unwrap(),
-            events,
-            epoch,
-            delivery: None,
-            settles: Vec::new(),
-            trace: Trace::default(),
-        };
-        self.store.commit(&[Write::Append(Box::new(append))]).await.unwrap().remove(0).unwrap();
+        session.tell(&self.store, command).await;
     }
 }
 
@@ -117,14 +72,9 @@ async fn verdict(ledger: &mut DatabaseLedger, epoch: Epoch, call_id: CallId, lea
 const FULL: Verdict = Verdict::Rejected(Rejection::GlobalCapacity);
 
 #[rstest]
-#[case::sqlite(sqlite())]
-#[case::postgres(postgres())]
 #[actix::test]
-async fn i1_two_replicas_at_once_give_as_many_leases_as_the_cap_allows(
-    #[case]
-    #[future(awt)]
-    shared: Shared,
-) {
+async fn i1_two_replicas_at_once_give_as_many_leases_as_the_cap_allows(#[values(Sqlite, Postgres)] on: Database) {
+    let shared = shared(on).await;
     let epoch = shared.begin(Home::Database).await;
     let asked = (0..2).map(|_| {
         let mut ledger = shared.replica();
@@ -143,14 +93,9 @@ async fn i1_two_replicas_at_once_give_as_many_leases_as_the_cap_allows(
 }
 
 #[rstest]
-#[case::sqlite(sqlite())]
-#[case::postgres(postgres())]
 #[actix::test]
-async fn i1_an_admission_counts_once_before_and_after_it_is_stored(
-    #[case]
-    #[future(awt)]
-    shared: Shared,
-) {
+async fn i1_an_admission_counts_once_before_and_after_it_is_stored(#[values(Sqlite, Postgres)] on: Database) {
+    let shared = shared(on).await;
     let epoch = shared.begin(Home::Database).await;
     let (mut one, mut other) = (shared.replica(), shared.replica());
     let (call_id, second) = (sources::new_call_id(), sources::new_call_id());
@@ -171,14 +116,11 @@ async fn i1_an_admission_counts_once_before_and_after_it_is_stored(
 }
 
 #[rstest]
-#[case::sqlite(sqlite())]
-#[case::postgres(postgres())]
 #[actix::test]
 async fn i1_a_new_epoch_ends_the_leases_of_the_old_and_another_home_decides_elsewhere(
-    #[case]
-    #[future(awt)]
-    shared: Shared,
+    #[values(Sqlite, Postgres)] on: Database,
 ) {
+    let shared = shared(on).await;
     let old = shared.begin(Home::Database).await;
     let mut ledger = shared.replica();
     assert_eq!(verdict(&mut ledger, old, sources::new_call_id(), 1).await, Verdict::Granted);
@@ -197,20 +139,17 @@ async fn i1_a_new_epoch_ends_the_leases_of_the_old_and_another_home_decides_else
 
 /// Its admission will lose against the stored one; until then it is an acquire as any other.
 #[rstest]
-#[case::sqlite(sqlite())]
-#[case::postgres(postgres())]
 #[actix::test]
 async fn an_acquire_of_a_call_that_is_over_breaks_nothing_and_counts_for_nobody(
-    #[case]
-    #[future(awt)]
-    shared: Shared,
+    #[values(Sqlite, Postgres)] on: Database,
 ) {
+    let shared = shared(on).await;
     let epoch = shared.begin(Home::Database).await;
     let mut ledger = shared.replica();
     let (over, next) = (sources::new_call_id(), sources::new_call_id());
     assert_eq!(verdict(&mut ledger, epoch, over, 1).await, Verdict::Granted);
-    shared.admit(over, epoch).await;
-    shared.end(over).await;
+    let session = shared.admit(over, epoch).await;
+    shared.end(session).await;
     for lease in [2, 2, 3] {
         let answers = ledger.apply(epoch, &[ask(over, lease), ask(next, 9)]).await.unwrap();
         let granted = |answer: &Answer| matches!(answer, Answer::Acquired(Verdict::Granted, _));

@@ -21,4 +21,4 @@ mod runs;
 mod schema;
 mod sessions;
 mod slots;
-pub(super) mod support;
+pub(crate) mod support;

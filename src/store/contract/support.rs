@@ -25,23 +25,23 @@ use crate::store::{
 
 /// On which database a test runs: each runs on both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Database {
+pub(crate) enum Database {
     Sqlite,
     Postgres,
 }
 
-pub(super) use Database::{Postgres, Sqlite};
+pub(crate) use Database::{Postgres, Sqlite};
 
 /// One server for all tests of this process; it goes with the process.
 static SERVER: LazyLock<callgate_rig::Postgres> =
     LazyLock::new(|| callgate_rig::Postgres::start_with(&["fsync=off", "max_connections=300"]));
 /// Small enough for many tests at once, and for waiting to be met with.
-pub(super) const CONNECTIONS: StoreOptions = StoreOptions { max_connections: 4, patience: Duration::from_secs(5) };
+pub(crate) const CONNECTIONS: StoreOptions = StoreOptions { max_connections: 4, patience: Duration::from_secs(5) };
 
 /// A database of its own for one test.
-pub(super) struct Fresh {
+pub(crate) struct Fresh {
     store: Store,
-    pub(super) url: String,
+    pub(crate) url: String,
     _folder: TempDir,
 }
 
@@ -55,12 +55,12 @@ impl Deref for Fresh {
 
 impl Fresh {
     /// Opens the same database once more, as another replica or a later process does.
-    pub(super) async fn open_again(&self) -> Store {
+    pub(crate) async fn open_again(&self) -> Store {
         Store::open_with(&self.url, CONNECTIONS).await.unwrap()
     }
 
     /// Makes PostgreSQL give connections that are opened from now on another isolation than its usual one.
-    pub(super) async fn isolate_by_default(&self, level: &str) {
+    pub(crate) async fn isolate_by_default(&self, level: &str) {
         let (_, name) = self.url.rsplit_once('/').unwrap();
         let sql = format!("ALTER DATABASE {name} SET default_transaction_isolation = '{level}'");
         self.writer().execute_unprepared(&sql).await.unwrap();
@@ -68,7 +68,7 @@ impl Fresh {
 }
 
 /// A database without a schema.
-pub(super) async fn empty(on: Database) -> Fresh {
+pub(crate) async fn empty(on: Database) -> Fresh {
     static DATABASES: AtomicU64 = AtomicU64::new(0);
     let folder = TempDir::new().unwrap();
     let url = match on {
@@ -79,7 +79,7 @@ pub(super) async fn empty(on: Database) -> Fresh {
 }
 
 /// A database with today's schema and nothing in it.
-pub(super) async fn fresh(on: Database) -> Fresh {
+pub(crate) async fn fresh(on: Database) -> Fresh {
     let database = empty(on).await;
     database.migrate().await.unwrap();
     database
@@ -87,19 +87,19 @@ pub(super) async fn fresh(on: Database) -> Fresh {
 
 /// A column as the database has it.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Column {
-    pub(super) name: String,
-    pub(super) nullable: bool,
-    pub(super) key: bool,
+pub(crate) struct Column {
+    pub(crate) name: String,
+    pub(crate) nullable: bool,
+    pub(crate) key: bool,
 }
 
 /// The rows that `sql` gives, where it says the same in both dialects.
-pub(super) async fn ask(store: &Store, sql: &str) -> Vec<QueryResult> {
+pub(crate) async fn ask(store: &Store, sql: &str) -> Vec<QueryResult> {
     store.reader().query_all_raw(Statement::from_string(store.backend(), sql)).await.unwrap()
 }
 
 /// The tables that the migrations made.
-pub(super) async fn tables(store: &Store) -> BTreeSet<String> {
+pub(crate) async fn tables(store: &Store) -> BTreeSet<String> {
     let sql = match store.backend() {
         DbBackend::Postgres => {
             "SELECT table_name::text AS name FROM information_schema.tables WHERE table_schema = 'public'"
@@ -111,7 +111,7 @@ pub(super) async fn tables(store: &Store) -> BTreeSet<String> {
 }
 
 /// The columns of a table.
-pub(super) async fn columns(store: &Store, table: &str) -> BTreeSet<Column> {
+pub(crate) async fn columns(store: &Store, table: &str) -> BTreeSet<Column> {
     let sql = match store.backend() {
         DbBackend::Postgres => format!(
             "SELECT attribute.attname::text AS name, NOT attribute.attnotnull AS nullable, \
@@ -132,15 +132,15 @@ pub(super) async fn columns(store: &Store, table: &str) -> BTreeSet<Column> {
 
 /// Every row that a commit may write.
 #[derive(Debug, PartialEq)]
-pub(super) struct Footprint {
-    pub(super) events: Vec<call_event::Model>,
-    pub(super) references: Vec<call_reference::Model>,
-    pub(super) sessions: Vec<active_call_session::Model>,
-    pub(super) inbox: Vec<webhook_inbox::Model>,
+pub(crate) struct Footprint {
+    pub(crate) events: Vec<call_event::Model>,
+    pub(crate) references: Vec<call_reference::Model>,
+    pub(crate) sessions: Vec<active_call_session::Model>,
+    pub(crate) inbox: Vec<webhook_inbox::Model>,
 }
 
 /// What is stored now: a write that leaves no trace leaves it equal.
-pub(super) async fn footprint(store: &Store) -> Footprint {
+pub(crate) async fn footprint(store: &Store) -> Footprint {
     async fn all<E: EntityTrait>(store: &Store) -> Vec<E::Model> {
         let in_order = E::PrimaryKey::iter().fold(E::find(), |query, key| {
             use sea_orm::PrimaryKeyToColumn;
@@ -157,16 +157,16 @@ pub(super) async fn footprint(store: &Store) -> Footprint {
 }
 
 /// The time at which the tests' calls are announced unless they say otherwise.
-pub(super) fn noon() -> DateTime<Utc> {
+pub(crate) fn noon() -> DateTime<Utc> {
     DateTime::from_timestamp(1_769_515_200, 0).unwrap()
 }
 
 /// `milliseconds` after noon.
-pub(super) fn after_noon(milliseconds: i64) -> DateTime<Utc> {
+pub(crate) fn after_noon(milliseconds: i64) -> DateTime<Utc> {
     noon() + TimeDelta::milliseconds(milliseconds)
 }
 
-pub(super) fn profile(direction: Direction, business: &str) -> Profile {
+pub(crate) fn profile(direction: Direction, business: &str) -> Profile {
     Profile {
         pool: PoolId::default_pool(),
         business_id: business.parse().unwrap(),
@@ -182,16 +182,16 @@ pub(super) fn profile(direction: Direction, business: &str) -> Profile {
     }
 }
 
-pub(super) fn request() -> Command {
+pub(crate) fn request() -> Command {
     request_of("42")
 }
 
-pub(super) fn request_of(business: &str) -> Command {
+pub(crate) fn request_of(business: &str) -> Command {
     Command::Request { profile: profile(Direction::Outbound, business), epoch: 1, business_limit: 3 }
 }
 
 /// An inbound call that is admitted.
-pub(super) fn receive(references: &References) -> Command {
+pub(crate) fn receive(references: &References) -> Command {
     Command::Receive {
         profile: profile(Direction::Inbound, "42"),
         references: references.clone(),
@@ -199,17 +199,17 @@ pub(super) fn receive(references: &References) -> Command {
     }
 }
 
-pub(super) fn placed(references: &References) -> Command {
+pub(crate) fn placed(references: &References) -> Command {
     Command::ConfirmPlacement { references: references.clone(), witness: Witness::Answer }
 }
 
 /// These conversations.
-pub(super) fn conversations(values: &[&str]) -> References {
+pub(crate) fn conversations(values: &[&str]) -> References {
     values.iter().map(|value| Reference::conversation(*value)).collect()
 }
 
 /// A webhook whose body nobody else has.
-pub(super) fn delivery(body: &str, references: &References, state: DeliveryState) -> Delivery {
+pub(crate) fn delivery(body: &str, references: &References, state: DeliveryState) -> Delivery {
     Delivery {
         body_hash: body.to_owned(),
         event_type: "conversation.started".to_owned(),
@@ -231,26 +231,26 @@ pub(super) fn delivery(body: &str, references: &References, state: DeliveryState
 
 /// One call as its session keeps it: the state, and the sequence of its latest event.
 #[derive(Clone, Debug)]
-pub(super) struct Session {
-    pub(super) id: CallId,
-    pub(super) call: Call,
-    pub(super) sequence: Sequence,
-    pub(super) now: DateTime<Utc>,
+pub(crate) struct Session {
+    pub(crate) id: CallId,
+    pub(crate) call: Call,
+    pub(crate) sequence: Sequence,
+    pub(crate) now: DateTime<Utc>,
 }
 
 impl Session {
     /// A call that nobody has heard of.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { id: sources::new_call_id(), call: Call::Absent, sequence: Sequence::START, now: noon() }
     }
 
     /// The same at another time.
-    pub(super) fn at(self, now: DateTime<Utc>) -> Self {
+    pub(crate) fn at(self, now: DateTime<Utc>) -> Self {
         Self { now, ..self }
     }
 
     /// What the command makes of the call, ready to be committed; none where it says nothing new.
-    pub(super) fn decide(&self, command: Command) -> Option<Append> {
+    pub(crate) fn decide(&self, command: Command) -> Option<Append> {
         let events = decide(&self.call, command, &Context { now: self.now }).unwrap_or_default();
         let call = events.iter().fold(self.call.clone(), evolve);
         let record = Record::of(&call).filter(|_| !events.is_empty())?;
@@ -267,18 +267,18 @@ impl Session {
     }
 
     /// The same, where it certainly says something new.
-    pub(super) fn append(&self, command: Command) -> Append {
+    pub(crate) fn append(&self, command: Command) -> Append {
         self.decide(command).expect("the command is news to the call")
     }
 
     /// Takes what was committed as what has happened.
-    pub(super) fn adopt(&mut self, append: &Append) {
+    pub(crate) fn adopt(&mut self, append: &Append) {
         self.call = append.events.iter().fold(std::mem::take(&mut self.call), evolve);
         self.sequence = append.expected.after(append.events.len());
     }
 
     /// Commits the command, which must win.
-    pub(super) async fn tell(&mut self, store: &Store, command: Command) -> Written {
+    pub(crate) async fn tell(&mut self, store: &Store, command: Command) -> Written {
         let append = self.append(command);
         let written = commit(store, append.clone()).await.unwrap();
         self.adopt(&append);
@@ -287,12 +287,12 @@ impl Session {
 }
 
 /// A call that was admitted.
-pub(super) async fn admitted(store: &Store) -> Session {
+pub(crate) async fn admitted(store: &Store) -> Session {
     told(store, request()).await
 }
 
 /// A call to which only this has happened.
-pub(super) async fn told(store: &Store, command: Command) -> Session {
+pub(crate) async fn told(store: &Store, command: Command) -> Session {
     let mut session = Session::new();
     session.tell(store, command).await;
     session
@@ -311,16 +311,16 @@ impl From<Delivery> for Write {
 }
 
 /// Begins the next epoch, as a ledger in memory does.
-pub(super) async fn next_epoch(store: &Store) -> Epoch {
+pub(crate) async fn next_epoch(store: &Store) -> Epoch {
     store.begin_epoch(&PoolId::default_pool(), NewEpoch::at(Home::Memory)).await.unwrap().state().epoch
 }
 
 /// An admission that carries this epoch.
-pub(super) fn admission(epoch: Epoch) -> Append {
+pub(crate) fn admission(epoch: Epoch) -> Append {
     Append { epoch: Some(epoch), ..Session::new().append(request()) }
 }
 
 /// Commits one item.
-pub(super) async fn commit(store: &Store, write: impl Into<Write>) -> Result<Written, Conflict> {
+pub(crate) async fn commit(store: &Store, write: impl Into<Write>) -> Result<Written, Conflict> {
     store.commit(&[write.into()]).await.unwrap().remove(0)
 }
