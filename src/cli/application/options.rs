@@ -14,6 +14,7 @@ use crate::domain::reconciliation::Policy;
 use crate::domain::retry_after::RetryAfter;
 use crate::http::{AppState, DemoDoor, Doors, WebhookPolicy};
 use crate::provider::elevenlabs::{ElevenLabs, ElevenLabsOptions, Transport};
+use crate::provider::twilio::{Account, TwilioOptions};
 use crate::provider::{HangUpWay, VoiceProvider};
 use crate::settings::{self, ProviderTransport, Settings};
 use crate::telemetry::Metrics;
@@ -31,6 +32,8 @@ pub(super) fn provider_of(
     embedded: Option<String>,
     metrics: &Arc<Metrics>,
 ) -> Arc<dyn VoiceProvider> {
+    // The embedded provider is the carrier too.
+    let twilio = embedded.clone();
     let options = ElevenLabsOptions {
         base_url: embedded.unwrap_or_else(|| settings.provider.base_url.clone()),
         api_key: settings.provider.api_key.as_ref().map(|key| key.expose().to_owned()).unwrap_or_default(),
@@ -39,20 +42,32 @@ pub(super) fn provider_of(
             ProviderTransport::Sip => Transport::Sip,
         },
         place_timeout: settings.provider.place_timeout,
+        carrier: account_of(settings).map(|account| TwilioOptions {
+            base_url: twilio.unwrap_or_else(|| settings.provider.twilio_base_url.clone()),
+            account,
+        }),
     };
     Arc::new(ElevenLabs::new(options, Arc::clone(metrics)))
 }
 
-/// The ways to hang up that this build speaks, in the configured order; at least one.
+/// The Twilio account, if there is one.
+pub(super) fn account_of(settings: &Settings) -> Option<Account> {
+    settings.provider.twilio.as_ref().map(|credentials| Account {
+        sid: credentials.account_sid.clone(),
+        auth_token: credentials.auth_token.expose().to_owned(),
+    })
+}
+
+/// The ways to hang up that can be gone, in the configured order; at least one.
 pub(super) fn hang_up_ways(settings: &Settings) -> Result<Vec<HangUpWay>, StartError> {
     let way = |way: &settings::HangUpWay| match way {
         settings::HangUpWay::Monitor => Some(HangUpWay::Monitor),
         settings::HangUpWay::Delete => Some(HangUpWay::Delete),
-        settings::HangUpWay::Twilio => None,
+        settings::HangUpWay::Twilio => settings.provider.twilio.is_some().then_some(HangUpWay::Twilio),
     };
     let ways: Vec<HangUpWay> = settings.provider.terminate.iter().filter_map(way).collect();
     if ways.is_empty() {
-        let reason = "provider.terminate = [\"twilio\"]: this build hangs up by monitor and delete; name one of them";
+        let reason = "provider.terminate = [\"twilio\"]: the way twilio needs provider.twilio_account_sid and provider.twilio_auth_token; set them, or name another way";
         return Err(StartError::Usage(reason.to_owned()));
     }
     Ok(ways)
