@@ -31,6 +31,8 @@ pub(super) struct Newcomer<'a> {
 pub(super) enum Found {
     /// It says so itself.
     ByWebhook,
+    /// Its carrier asks whether to connect it: nobody has answered it.
+    Ringing,
     /// It was live at the provider, unknown to us.
     BySweep,
 }
@@ -209,10 +211,10 @@ impl Intake {
         match (found, self.policy.unmanaged) {
             (Found::BySweep, Unmanaged::Adopt) => return Some(Decided::overflow("UNMANAGED")),
             (Found::BySweep, Unmanaged::Terminate) => return Some(Decided::terminate(TerminationReason::Unmanaged)),
-            (Found::ByWebhook, _) if !callee.takes_calls => {
-                return Some(Decided::terminate(TerminationReason::InboundDisabled));
+            (Found::ByWebhook | Found::Ringing, _) if !callee.takes_calls => {
+                return Some(Decided::unwanted(found, TerminationReason::InboundDisabled));
             }
-            (Found::ByWebhook, _) => {}
+            (Found::ByWebhook | Found::Ringing, _) => {}
         }
         let request = Request {
             call_id,
@@ -229,7 +231,7 @@ impl Intake {
             Ok(Ok(Acquired::Held)) => return None,
             Ok(Err(AcquireError::Rejected(why, _))) => match self.policy.on_full {
                 OnFull::Terminate => {
-                    Decided { refused: Some(why.code()), ..Decided::terminate(TerminationReason::Capacity) }
+                    Decided { refused: Some(why.code()), ..Decided::unwanted(found, TerminationReason::Capacity) }
                 }
                 OnFull::Admit => Decided::overflow(why.code()),
             },
@@ -251,6 +253,14 @@ struct Decided {
 impl Decided {
     fn overflow(cause: &str) -> Self {
         Self { decision: InboundDecision::Overflow { cause: cause.to_owned() }, lease: None, refused: None }
+    }
+
+    /// One that is at the provider is hung up; one that is not yet never gets there.
+    fn unwanted(found: Found, reason: TerminationReason) -> Self {
+        match found {
+            Found::Ringing => Self { decision: InboundDecision::TurnAway { reason }, lease: None, refused: None },
+            Found::ByWebhook | Found::BySweep => Self::terminate(reason),
+        }
     }
 
     fn terminate(reason: TerminationReason) -> Self {

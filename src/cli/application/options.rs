@@ -12,7 +12,7 @@ use crate::actors::supervisor::{Replicas, Schedule};
 use crate::domain::plan::{Plan, Plans};
 use crate::domain::reconciliation::Policy;
 use crate::domain::retry_after::RetryAfter;
-use crate::http::{AppState, DemoDoor, Doors, WebhookPolicy};
+use crate::http::{AppState, Carrier, DemoDoor, Doors, WebhookPolicy};
 use crate::provider::elevenlabs::{ElevenLabs, ElevenLabsOptions, Transport};
 use crate::provider::twilio::{Account, TwilioOptions};
 use crate::provider::{HangUpWay, VoiceProvider};
@@ -120,6 +120,8 @@ pub(super) fn app_state(
     let mut state = AppState::new(gate, admin_key, doors, policy);
     state.metrics_token = settings.metrics.token.as_ref().map(|token| token.expose().to_owned());
     state.public_url = settings.server.public_url.clone().unwrap_or_default();
+    state.carrier =
+        account_of(settings).map(|account| Carrier { account, announcement: settings.inbound.announcement.clone() });
     if let (Some(agent), Some(number)) = (&settings.demo.agent_id, &settings.demo.phone_number_id) {
         let wrong = |key: &str, error: &dyn std::fmt::Display| StartError::Usage(format!("{key}: {error}"));
         state.demo = Some(DemoDoor::new(
