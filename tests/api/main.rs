@@ -7,6 +7,7 @@
 mod support;
 
 mod calls;
+mod carrier_signatures;
 mod configuration;
 mod directory;
 mod doors;
@@ -20,5 +21,6 @@ mod reconciliations;
 mod refusals;
 mod sign_off;
 mod signatures;
+mod twilio;
 mod watching;
 mod webhooks;
