@@ -301,6 +301,18 @@ async fn a_call_is_hung_up_by_its_carrier_again_where_that_failed() {
 }
 
 #[actix::test]
+async fn a_call_is_hung_up_by_its_carrier_while_the_provider_cannot_be_asked() {
+    let gate = a_gate().await;
+    ring(&gate).await;
+    gate.provider.silence_the_carrier().await;
+    gate.provider.behave(json!({"webhooks": {"lose": true}, "api": "500"})).await;
+
+    hang_up_the_inbound_call(&gate).await;
+
+    assert_eq!(gate.provider.live().await, 0);
+}
+
+#[actix::test]
 async fn one_that_was_refused_at_its_initiation_is_hung_up_by_its_carrier() {
     let gate = given(Gate::builder().cap(1).env("CALLGATE__PROVIDER__TERMINATE", "twilio")).await;
     gate.start_call("42").await;

@@ -7,6 +7,7 @@
 mod support;
 
 mod actor_crashes;
+mod carrier;
 mod commits_in_doubt;
 mod inside;
 mod late_calls;
