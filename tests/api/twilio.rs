@@ -1,6 +1,6 @@
 //! Those who own their numbers: the carrier asks before it connects a call, says when it is over, and hangs up.
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -272,6 +272,23 @@ async fn i4_an_end_that_comes_before_its_question_leaves_nothing_live() {
     assert_eq!(gate.outcome_of_status("CA1", "completed").await, "parked");
     assert!(gate.twiml_for(VOICE_OF_AGENT, &ringing("CA1")).await.ends_with(BUSY));
     assert_eq!(seen_by_the_provider(&gate).await, json!([0, 0, 0]));
+    gate.holds(0).await;
+}
+
+#[actix::test]
+async fn i1_a_call_that_is_over_before_the_provider_has_answered_is_not_connected() {
+    let gate = a_gate().await;
+    gate.provider.behave(json!({"answerDelayMs": 5_000})).await;
+    let hangs_up = async {
+        gate.holds(1).await;
+        assert_eq!(gate.outcome_of_status("CA1", "completed").await, "ended");
+    };
+
+    let fields = ringing("CA1");
+    let (twiml, ()) = join(gate.twiml_for(VOICE_OF_AGENT, &fields), hangs_up).await;
+
+    assert!(twiml.ends_with(BUSY), "{twiml}");
+    assert_eq!(seen_by_the_provider(&gate).await, json!([0, 0, 1]));
     gate.holds(0).await;
 }
 

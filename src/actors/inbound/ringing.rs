@@ -115,7 +115,11 @@ impl Intake {
         };
         let provider = &self.directory.services().provider;
         let failed = match provider.register_call(registration, permit).await {
-            Ok(twiml) => return Rung { word: "admitted", reply: Reply::Connect(twiml) },
+            Ok(twiml) if self.is_active(call_id).await => {
+                return Rung { word: "admitted", reply: Reply::Connect(twiml) };
+            }
+            // The caller has hung up, or an operator has ended it: its slot may be somebody else's by now.
+            Ok(_) => return Rung { word: "ended", reply: Reply::Busy },
             Err(failed) => failed,
         };
         tracing::warn!(%call_id, error = %failed, "an inbound call is turned away: it could not be registered");
@@ -130,6 +134,12 @@ impl Intake {
             word: if matches!(failed, NotRegistered::Unclear(_)) { "uncertain" } else { "failed" },
             reply: Reply::Busy,
         }
+    }
+
+    /// Whether the call may still be connected; not where nobody can say.
+    async fn is_active(&self, call_id: CallId) -> bool {
+        let session = self.store.session(call_id).await;
+        matches!(session, Ok(Some(session)) if session.record.status == Status::Active)
     }
 
     /// The call never reached the provider.
