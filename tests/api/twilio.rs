@@ -5,6 +5,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::support::gate::Gate;
+use crate::support::proxy::Line;
 use crate::support::twilio::{STATUS, VOICE, VOICE_OF_AGENT, given, ringing, standing};
 use crate::support::wait::{eventually, settles};
 
@@ -125,6 +126,24 @@ async fn where_the_policy_keeps_calls_one_without_a_slot_is_connected_and_is_ove
     assert!(ring(&gate).await["conversationId"].is_string());
 
     assert_eq!(gate.status().await["overflow"], 1);
+    gate.provider.hang_up_all().await;
+}
+
+#[actix::test]
+async fn while_nobody_knows_who_holds_a_slot_a_call_is_connected_and_is_overflow() {
+    let gate = given(Gate::builder().behind_proxy().cut_off()).await;
+    gate.provider.behave(json!({"api": "500"})).await;
+    gate.proxy().set(Line::Forward);
+    assert_eq!(gate.get("/health/ready").await.json()["mode"], "recovering");
+
+    let rung = ring(&gate).await;
+
+    assert!(rung["conversationId"].is_string(), "no call is turned away for the gate's trouble: {rung}");
+    let call = the_inbound_call(&gate).await;
+    assert_eq!(gate.events_of(&id_of(&call)).await, ["InboundReceived", "CallOverflowed"]);
+    gate.provider.behave(json!({"api": "ok"})).await;
+    gate.admits().await;
+    settles(json!(1), async || gate.status().await["overflow"].clone()).await;
     gate.provider.hang_up_all().await;
 }
 
