@@ -258,6 +258,13 @@ impl Cluster {
         &self.replica(number).env
     }
 
+    /// From their next start on all replicas have this setting.
+    pub(crate) fn set_env(&mut self, name: &str, value: &str) {
+        for replica in &mut self.replicas {
+            replica.env.insert(name.to_owned(), value.to_owned());
+        }
+    }
+
     /// Starts every replica at once, and waits until each listens.
     pub(crate) fn start_all(&mut self) {
         for replica in &mut self.replicas {

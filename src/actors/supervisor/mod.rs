@@ -123,6 +123,15 @@ impl SupervisorActor {
         }
     }
 
+    /// The first full sweep, once it is known who sweeps.
+    fn sweep_after_start(&mut self, ctx: &mut Context<Self>) {
+        match self.sweeper {
+            Sweeper::Unknown => drop(ctx.run_later(SHORTEST_PAUSE, Self::sweep_after_start)),
+            Sweeper::Alone | Sweeper::Here => self.on_timer(Scope::Full, "start", ctx),
+            Sweeper::Other(_) => {}
+        }
+    }
+
     fn on_interval(&mut self, scope: Scope, trigger: &'static str, ctx: &mut Context<Self>) {
         if self.sweeper.is_here() {
             self.on_timer(scope, trigger, ctx);
@@ -196,7 +205,7 @@ impl Actor for SupervisorActor {
     fn started(&mut self, ctx: &mut Context<Self>) {
         self.survey(ctx);
         let Schedule { full, ledger, startup_delay, .. } = self.schedule;
-        ctx.run_later(startup_delay, |act, ctx| act.on_interval(Scope::Full, "start", ctx));
+        ctx.run_later(startup_delay, Self::sweep_after_start);
         ctx.run_interval(full, |act, ctx| act.on_interval(Scope::Full, "interval", ctx));
         ctx.run_interval(ledger, |act, ctx| act.on_interval(Scope::Ledger, "interval", ctx));
         self.stand_for_sweeper(ctx);
