@@ -177,6 +177,16 @@ impl Replica {
         self.running().terminate();
     }
 
+    /// A figure of `/proc/PID/status`, in KiB.
+    pub(crate) fn memory_kib(&self, figure: &str) -> u64 {
+        self.running().memory_kib(figure)
+    }
+
+    /// The peak of its memory counts from now on.
+    pub(crate) fn forget_peak_memory(&self) {
+        self.running().forget_peak_memory();
+    }
+
     /// How it ended.
     pub(crate) fn exit(&mut self) -> ExitStatus {
         self.process.as_mut().expect("it runs").exit()

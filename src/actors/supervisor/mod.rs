@@ -151,9 +151,11 @@ impl SupervisorActor {
         self.waiting = others;
         let waiting: Vec<_> =
             std::iter::once(first).chain(Vec::into_iter(same).map(|(_, _, done): Asked| done)).collect();
-        let sweep = Arc::clone(&self.sweep);
+        let (sweep, candidate) = (Arc::clone(&self.sweep), Arc::clone(&self.candidate));
+        let alone = self.sweeper == Sweeper::Alone;
         let swept = async move {
-            let result = sweep.run(scope, trigger, &mut memory).await;
+            let run = sweep.run(scope, trigger, &mut memory);
+            let result = if alone { run.await } else { candidate.while_nobody_sweeps(run).await };
             (memory, result)
         };
         ctx.spawn(swept.into_actor(self).map(move |(memory, result), act, ctx| {
