@@ -14,7 +14,7 @@ use super::lease::Lease;
 use super::services::Nudge;
 use super::session::{Admit, AdmitError, Admitted, PlacementAnswer};
 use super::twins::Patience;
-use crate::domain::admission::{Rejection, Request};
+use crate::domain::admission::Request;
 use crate::domain::business::Business;
 use crate::domain::call::{Command, Direction, EndReason, Profile, Record, Source, Status};
 use crate::domain::ids::{AgentId, BusinessId, CallId, PhoneNumberId, PoolId};
@@ -247,7 +247,7 @@ impl Gate {
             Ok(Err(AcquireError::Recovering)) | Err(_) => GateError::Recovering,
             Ok(Err(AcquireError::Unavailable)) => GateError::LedgerAway,
         };
-        if matches!(error, GateError::NoSlot(Rejection::GlobalCapacity, _)) {
+        if matches!(error, GateError::NoSlot(why, _) if why.is_for_want_of_a_slot()) {
             self.supervisor().do_send(Nudge::Full);
         }
         let reason = error.code();

@@ -20,7 +20,7 @@ pub enum Nudge {
     PlacementDecided,
     /// Only the provider can tell what became of a placement.
     PlacementInDoubt,
-    /// The pool is full, and a call was refused: some may be over whose webhook is still to come.
+    /// A call was refused for want of a slot: others may be over whose webhook is still to come.
     Full,
 }
 
