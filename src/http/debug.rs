@@ -146,6 +146,9 @@ pub(super) async fn session(
         "ageSeconds": (sources::now() - record.announced_at).num_seconds().max(0),
         "dialling": view.dialling,
         "hangUpAttempts": view.hang_up_attempts,
+        "lastHangUpError": view.last_hang_up_error,
+        "nextHangUpAt": view.next_hang_up_at.map(time),
+        "hangUpStalled": record.hang_up_stalled,
         "node": sources::node(),
     })))
 }

@@ -6,7 +6,7 @@ use actix::{Addr, Arbiter};
 use tokio::sync::watch;
 
 use super::StartError;
-use super::options::{hang_up_ways, inbound_policy_of, policy_of, replicas_of, schedule_of};
+use super::options::{hang_up_ways, inbound_policy_of, policy_of, replicas_of, schedule_of, stall_limits_of};
 use crate::actors::capacity::{Access, CapacityActor, LedgerFactory, Ledgers};
 use crate::actors::directory::Directory;
 use crate::actors::guardian::{RestartLimits, guard};
@@ -80,6 +80,7 @@ impl Actors {
             dial_within: settings.capacity.dial_within,
             idle_after: settings.sessions.idle_after,
             hang_up_ways: hang_up_ways(settings)?,
+            stall_limits: stall_limits_of(settings),
             supervisor: OnceLock::new(),
             dialling: Arc::default(),
         });

@@ -42,7 +42,7 @@ use crate::telemetry::Metrics;
 use actors::Actors;
 use clock::{keep_clock, set_clock};
 use options::{app_state, plans_of, provider_of, retry_after_of};
-use past::adopt_the_past;
+use past::{adopt_the_past, take_up_duties};
 pub(super) use stopping::stop_signal;
 use webhooks::{Webhooks, webhooks_of};
 
@@ -149,6 +149,8 @@ impl Application {
         });
         if settings.redis.url.is_none() {
             adopt_the_past(&gate, simulator.is_some()).await?;
+        } else {
+            take_up_duties(&gate).await;
         }
         watch_pool(gate.clone());
         keep_clock(gate.clone());

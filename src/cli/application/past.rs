@@ -4,7 +4,21 @@ use super::StartError;
 use crate::actors::Gate;
 use crate::actors::session::Apply;
 use crate::domain::call::{Command, Doubt, EndReason, References, Status, Witness};
+use crate::sources;
 use crate::store::Trace;
+
+/// Takes up what calls ask for by themselves: hang-ups that are not confirmed, durations that are over. The replica that
+/// began them may be gone; where it is not, twice does no harm. A sweep does the same, later.
+pub(super) async fn take_up_duties(gate: &Gate) {
+    let sessions = match gate.store().live_sessions().await {
+        Ok(sessions) => sessions,
+        Err(error) => return tracing::warn!(%error, "hang-ups that are due wait for the first sweep"),
+    };
+    let now = sources::now();
+    for session in sessions.iter().filter(|session| session.record.duty(now).is_some()) {
+        gate.directory().wake(session.call_id);
+    }
+}
 
 /// What an earlier process left half done. The process lock proves that nobody else is at it.
 pub(super) async fn adopt_the_past(gate: &Gate, provider_is_new: bool) -> Result<(), StartError> {
