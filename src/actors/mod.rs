@@ -11,6 +11,7 @@
 //! | `supervisor`, `sweep` | the SupervisorActor: periodic comparison of all views |
 //! | `sweeper` | which replica does that for all |
 //! | `guardian`, `roster`, `crash` | restarts, and the record of them |
+//! | `watch`, `pulse`, `ping` | finding actors that do not answer, and threads that are blocked |
 //! | `keyed`, `twins` | one at a time per key: on this replica, and over several |
 
 pub mod capacity;
@@ -23,6 +24,8 @@ pub mod journal;
 mod keyed;
 pub mod lease;
 pub mod outbound;
+pub mod ping;
+pub mod pulse;
 pub mod roster;
 pub mod services;
 pub mod session;
@@ -30,5 +33,6 @@ pub mod supervisor;
 mod sweep;
 pub mod sweeper;
 mod twins;
+pub mod watch;
 
 pub use gate::{Gate, GateParts};

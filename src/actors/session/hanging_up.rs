@@ -13,6 +13,7 @@ use super::CallSessionActor;
 use super::log::Entry;
 use crate::domain::back_off::BackOff;
 use crate::domain::call::{Command, EndReason, LiveCall, Phase, Placement, References, Slot, Witness};
+use crate::domain::phone::without_numbers;
 use crate::provider::{ConversationState, HangUp, HangUpWay};
 use crate::sources;
 use crate::store::Trace;
@@ -115,8 +116,8 @@ impl CallSessionActor {
         let Some(Phase::Terminating { since, stalled: false, .. }) = phase else { return };
         let attempts = self.hang_up.attempts;
         if self.services.stall_limits.are_reached(attempts, since, now) {
-            let detail = self.hang_up.last_error.iter().flat_map(|error| error.chars()).take(LONGEST_DETAIL).collect();
-            ctx.notify(Stalled { attempts, detail });
+            let detail = without_numbers(self.hang_up.last_error.as_deref().unwrap_or_default());
+            ctx.notify(Stalled { attempts, detail: detail.chars().take(LONGEST_DETAIL).collect() });
         }
     }
 }

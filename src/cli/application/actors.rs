@@ -12,9 +12,11 @@ use crate::actors::directory::Directory;
 use crate::actors::guardian::{RestartLimits, guard};
 use crate::actors::inbound::Intake;
 use crate::actors::journal::JournalActor;
+use crate::actors::ping::Heartbeat;
 use crate::actors::roster::Roster;
 use crate::actors::services::Services;
 use crate::actors::supervisor::{SupervisorActor, Sweep};
+use crate::actors::watch::Watch;
 use crate::domain::ids::PoolId;
 use crate::domain::plan::Plans;
 use crate::ledger::{DatabaseLedger, MemoryLedger, RedisLedger, RedisTarget};
@@ -23,6 +25,9 @@ use crate::settings::Settings;
 use crate::sources;
 use crate::store::{DirectoryCache, EventStore, Store};
 use crate::telemetry::Metrics;
+
+/// The names of the actors that show that a thread of the sessions goes on.
+const SESSION_THREADS: [&str; super::SESSION_THREADS] = ["session_thread_1", "session_thread_2"];
 
 /// The actors of a node.
 pub(super) struct Actors {
@@ -42,6 +47,7 @@ impl Actors {
         plans: &Arc<Plans>,
         arbiters: &[Arbiter],
         fatal: &Arc<watch::Sender<Option<String>>>,
+        over_all: &Watch,
     ) -> Result<Self, StartError> {
         let limits = RestartLimits::default();
         let give_up = || {
@@ -58,6 +64,7 @@ impl Actors {
             &arbiters[0].handle(),
             roster,
             limits,
+            over_all,
             move || CapacityActor::new(capacity_store, PoolId::default_pool(), make_ledgers, backlog, capacity_metrics),
             give_up(),
         );
@@ -68,6 +75,7 @@ impl Actors {
             &arbiters[1].handle(),
             roster,
             limits,
+            over_all,
             move || JournalActor::new(journal_events, journal_metrics, commit_timeout, backlog),
             give_up(),
         );
@@ -84,8 +92,12 @@ impl Actors {
             supervisor: OnceLock::new(),
             dialling: Arc::default(),
         });
-        let session_threads = arbiters[2..].iter().map(Arbiter::handle).collect();
-        let directory = Directory::new(Arc::clone(&services), session_threads, roster.clone());
+        let session_threads: Vec<_> = arbiters[2..].iter().map(Arbiter::handle).collect();
+        for (name, thread) in SESSION_THREADS.into_iter().zip(&session_threads) {
+            guard(name, thread, roster, limits, over_all, || Heartbeat, give_up());
+        }
+        let answer_within = over_all.limits().session_within;
+        let directory = Directory::new(Arc::clone(&services), session_threads, roster.clone(), answer_within);
         let cache = DirectoryCache::new(store.clone());
         let intake = Intake::new(
             store.clone(),
@@ -110,6 +122,7 @@ impl Actors {
             &Arbiter::current(),
             roster,
             limits,
+            over_all,
             move || SupervisorActor::new(sweep, schedule, replicas),
             give_up(),
         );

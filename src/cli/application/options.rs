@@ -8,6 +8,7 @@ use chrono::TimeDelta;
 use super::StartError;
 use crate::actors::Gate;
 use crate::actors::inbound::{InboundPolicy, OnFull, Unmanaged};
+use crate::actors::pulse::WatchLimits;
 use crate::actors::supervisor::{Replicas, Schedule};
 use crate::domain::call::StallLimits;
 use crate::domain::plan::{Plan, Plans};
@@ -141,6 +142,17 @@ pub(super) fn schedule_of(settings: &Settings) -> Schedule {
 /// Without a shared ledger there is one.
 pub(super) fn replicas_of(settings: &Settings) -> Replicas {
     if settings.redis.url.is_some() { Replicas::Several } else { Replicas::One }
+}
+
+/// How patient the watch over actors is: more than a session that waits for several commits, and than a stop in good order.
+pub(super) fn watch_limits_of(settings: &Settings) -> WatchLimits {
+    let limits = WatchLimits::default();
+    WatchLimits {
+        answer_within: limits.answer_within.max(settings.store.commit_timeout * 4),
+        session_within: limits.session_within.max(settings.store.commit_timeout * 20),
+        exit_within: limits.exit_within.max(settings.server.shutdown_timeout + Duration::from_secs(10)),
+        ..limits
+    }
 }
 
 /// How far a webhook's signature may be from now.
