@@ -19,8 +19,8 @@ use crate::support::wait::{eventually, settles};
 /// Soon tired of waiting; the watch itself may be late all the same on a busy machine.
 const IMPATIENT: WatchLimits = WatchLimits {
     every: Duration::from_millis(100),
-    answer_within: Duration::from_secs(1),
-    restart_within: Duration::from_secs(3),
+    answer_within: Duration::from_secs(2),
+    restart_within: Duration::from_secs(8),
     session_within: Duration::from_secs(1),
     exit_within: Duration::from_secs(1),
 };
@@ -71,7 +71,7 @@ async fn goes_on(inside: &Inside) {
 async fn i5_a_journal_that_does_not_answer_is_restarted_and_stores_what_comes_then() {
     let (inside, _) = a_gate_with_a_call().await;
     inside.gate.journal().do_send(Stick::Wait);
-    was_wedged_and_runs_again(&inside, "journal", "no answer to a ping within 1 s").await;
+    was_wedged_and_runs_again(&inside, "journal", "no answer to a ping within 2 s").await;
     goes_on(&inside).await;
 }
 
@@ -79,7 +79,7 @@ async fn i5_a_journal_that_does_not_answer_is_restarted_and_stores_what_comes_th
 async fn i6_a_capacity_actor_that_does_not_answer_is_restarted_and_reads_who_holds_a_slot() {
     let (inside, _) = a_gate_with_a_call().await;
     inside.gate.capacity().do_send(Stick::Wait);
-    was_wedged_and_runs_again(&inside, "capacity", "no answer to a ping within 1 s").await;
+    was_wedged_and_runs_again(&inside, "capacity", "no answer to a ping within 2 s").await;
     settles(1, async || inside.held().await).await;
     goes_on(&inside).await;
 }
@@ -88,7 +88,7 @@ async fn i6_a_capacity_actor_that_does_not_answer_is_restarted_and_reads_who_hol
 async fn a_supervisor_that_does_not_answer_is_restarted_and_sweeps_then() {
     let (inside, _) = a_gate_with_a_call().await;
     inside.gate.supervisor().do_send(Stick::Wait);
-    was_wedged_and_runs_again(&inside, "supervisor", "no answer to a ping within 1 s").await;
+    was_wedged_and_runs_again(&inside, "supervisor", "no answer to a ping within 2 s").await;
     let report = inside.post("/api/reconciliations", &serde_json::json!({})).await.expect(200);
     assert_eq!(report["activeSessionsCount"], 1);
     goes_on(&inside).await;
@@ -128,6 +128,16 @@ async fn a_thread_that_is_blocked_ends_the_process_in_good_order_and_else_at_onc
     eventually("the gate drains", async || inside.gate.is_draining().then_some(())).await;
     // What it would finish first waits for the journal, which is blocked.
     eventually("the process is ended at once", async || exited.load(Ordering::SeqCst).then_some(())).await;
+    drop(blocked);
+}
+
+#[actix::test]
+async fn a_session_that_blocks_the_thread_of_the_sessions_ends_the_process() {
+    let (inside, call_id) = a_gate_with_a_call().await;
+    let blocks = Arc::new(Mutex::new(()));
+    let blocked = blocks.lock().unwrap();
+    inside.gate.directory().begin(call_id).do_send(Stick::Block(Arc::clone(&blocks)));
+    eventually("the gate drains", async || inside.gate.is_draining().then_some(())).await;
     drop(blocked);
 }
 

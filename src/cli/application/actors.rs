@@ -33,6 +33,8 @@ const SESSION_THREADS: [&str; super::SESSION_THREADS] = ["session_thread_1", "se
 pub(super) struct Actors {
     pub(super) intake: Intake,
     pub(super) supervisor: Addr<SupervisorActor>,
+    /// An actor that nobody has the address of would stop.
+    pub(super) heartbeats: Vec<Addr<Heartbeat>>,
 }
 
 impl Actors {
@@ -93,9 +95,8 @@ impl Actors {
             dialling: Arc::default(),
         });
         let session_threads: Vec<_> = arbiters[2..].iter().map(Arbiter::handle).collect();
-        for (name, thread) in SESSION_THREADS.into_iter().zip(&session_threads) {
-            guard(name, thread, roster, limits, over_all, || Heartbeat, give_up());
-        }
+        let beat = |(name, thread)| guard(name, thread, roster, limits, over_all, || Heartbeat, give_up());
+        let heartbeats = SESSION_THREADS.into_iter().zip(&session_threads).map(beat).collect();
         let answer_within = over_all.limits().session_within;
         let directory = Directory::new(Arc::clone(&services), session_threads, roster.clone(), answer_within);
         let cache = DirectoryCache::new(store.clone());
@@ -128,7 +129,7 @@ impl Actors {
         );
         directory.report_to(supervisor.clone().recipient());
         let _ = services.supervisor.set(supervisor.clone().recipient());
-        Ok(Self { intake, supervisor })
+        Ok(Self { intake, supervisor, heartbeats })
     }
 }
 

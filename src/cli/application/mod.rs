@@ -21,13 +21,14 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::Arbiter;
+use actix::{Addr, Arbiter};
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use tokio::sync::watch;
 
 use crate::actors::capacity::{Capacity, Configure};
+use crate::actors::ping::Heartbeat;
 use crate::actors::pulse::WatchLimits;
 use crate::actors::roster::Roster;
 use crate::actors::watch::{LastResorts, Watch};
@@ -105,6 +106,7 @@ pub struct Application {
     simulator: Option<Simulator>,
     arbiters: Vec<Arbiter>,
     watch: Watch,
+    heartbeats: Vec<Addr<Heartbeat>>,
     drain: Duration,
     shutdown_timeout: Duration,
     fatal: watch::Receiver<Option<String>>,
@@ -186,6 +188,7 @@ impl Application {
             simulator,
             arbiters,
             watch,
+            heartbeats: actors.heartbeats,
             drain: settings.server.drain,
             shutdown_timeout: settings.server.shutdown_timeout,
             fatal: fatal_seen,
@@ -245,7 +248,7 @@ impl Application {
             // A thread that is blocked would never be joined; the end of the process ends it, too.
             return Err(StartError::Failed(reason));
         }
-        drop(self.watch);
+        drop((self.watch, self.heartbeats));
         for arbiter in self.arbiters {
             let _ = arbiter.join();
         }
