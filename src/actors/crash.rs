@@ -1,6 +1,6 @@
 //! Messages at which an actor panics, or gets stuck: the tests of supervision send them. No route leads to them.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::mpsc::Receiver;
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, WrapFuture};
 
@@ -21,20 +21,20 @@ pub(super) fn crash() {
 }
 
 /// Get stuck, now.
-#[derive(Clone, Debug, Message)]
+#[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub enum Stick {
     /// Wait for what never comes; the thread goes on.
     Wait,
-    /// Keep the thread until nobody else has the lock.
-    Block(Arc<Mutex<()>>),
+    /// Keep the thread until the other end is gone.
+    Block(Receiver<()>),
 }
 
 impl Stick {
     fn stick<A: Actor<Context = Context<A>>>(self, actor: &A, ctx: &mut Context<A>) {
         match self {
             Self::Wait => ctx.wait(std::future::pending::<()>().into_actor(actor).map(|(), _, _| ())),
-            Self::Block(lock) => drop(lock.lock().unwrap_or_else(PoisonError::into_inner)),
+            Self::Block(end) => drop(end.recv()),
         }
     }
 }

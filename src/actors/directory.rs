@@ -57,12 +57,7 @@ struct Active {
 
 impl Directory {
     /// A directory without sessions, which will run on `arbiters`. One that does not answer within `answer_within` is wedged.
-    pub fn new(
-        services: Arc<Services>,
-        arbiters: Vec<ArbiterHandle>,
-        roster: Roster,
-        answer_within: Duration,
-    ) -> Self {
+    pub fn new(services: Arc<Services>, arbiters: Vec<ArbiterHandle>, roster: Roster, answer_within: Duration) -> Self {
         roster.started(SESSIONS);
         Self {
             shared: Arc::new(Shared {
@@ -172,7 +167,8 @@ impl Directory {
         self.shared.activated.fetch_add(1, Ordering::Relaxed);
         self.arbiter_of(call_id).spawn_fn(move || {
             let session = CallSessionActor::new(services, call_id, fresh);
-            let life = actix::spawn(Abortable::new(Context::with_receiver(receiver).into_future(session), registration));
+            let life =
+                actix::spawn(Abortable::new(Context::with_receiver(receiver).into_future(session), registration));
             actix::spawn(async move {
                 let ended = life.await;
                 directory.ended(call_id);

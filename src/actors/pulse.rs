@@ -117,8 +117,8 @@ mod tests {
         every: Duration::from_secs(5),
         answer_within: Duration::from_secs(30),
         restart_within: Duration::from_secs(20),
-        session_within: Duration::from_secs(120),
-        exit_within: Duration::from_secs(60),
+        session_within: Duration::from_mins(2),
+        exit_within: Duration::from_mins(1),
     };
 
     /// An actor under a watch, by a clock that the test moves.
@@ -203,6 +203,9 @@ mod tests {
         assert_eq!(watched.look(3_630), Next::Restart, "an actor that is wedged stays so");
         let after = watched.at(9_000);
         watched.pulse.begin_anew(after);
-        assert_eq!((watched.look(9_000), watched.look(9_019), watched.look(9_020)), (Next::Wait, Next::Wait, Next::End));
+        assert_eq!(
+            (watched.look(9_000), watched.look(9_019), watched.look(9_020)),
+            (Next::Wait, Next::Wait, Next::End)
+        );
     }
 }

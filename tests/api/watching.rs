@@ -179,7 +179,8 @@ async fn the_supervisor_shows_every_actors_restarts_their_limits_and_its_last_si
     })
     .await;
 
-    let limits = json!({"crashes": 10, "windowSeconds": 60, "firstPauseMilliseconds": 10, "longestPauseMilliseconds": 1000});
+    let limits =
+        json!({"crashes": 10, "windowSeconds": 60, "firstPauseMilliseconds": 10, "longestPauseMilliseconds": 1000});
     let actors = shown["actors"].as_array().unwrap();
     let names: Vec<_> = actors.iter().map(|actor| actor["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["capacity", "journal", "session_thread_1", "session_thread_2", "sessions", "supervisor"]);

@@ -34,10 +34,7 @@ async fn i1_i3_ten_refusals_and_three_kills_later_the_call_is_hung_up_once_and_n
     settles(1, async || overflow(&gate).await).await;
 
     for left in [7, 4, 1] {
-        eventually("the provider refuses", async || {
-            (gate.provider.refusals_left().await <= left).then_some(())
-        })
-        .await;
+        eventually("the provider refuses", async || (gate.provider.refusals_left().await <= left).then_some(())).await;
         assert_eq!(gate.get_call(&call_id).await["status"], "terminating");
         if left == 4 {
             // By now it has taken more than the two seconds.
@@ -52,7 +49,10 @@ async fn i1_i3_ten_refusals_and_three_kills_later_the_call_is_hung_up_once_and_n
     assert_eq!(call["endReason"], "capacity");
     assert_eq!(gate.provider.refusals_left().await, 0);
     let state = gate.provider.call(&conversation).await;
-    assert_eq!((&state["live"], &state["endReason"], &state["deleted"]), (&json!(false), &json!("monitor"), &json!(false)));
+    assert_eq!(
+        (&state["live"], &state["endReason"], &state["deleted"]),
+        (&json!(false), &json!("monitor"), &json!(false))
+    );
     let events = gate.events_of(&call_id).await;
     let often = |name: &str| events.iter().filter(|event| *event == name).count();
     assert_eq!((often("TerminationRequested"), often("HangUpStalled"), often("CallEnded")), (1, 1, 1), "{events:?}");

@@ -38,7 +38,6 @@ impl Inside {
         Self::with(&[], Overrides { watch: Some(limits), exit: Some(exit), ..Overrides::default() }).await
     }
 
-
     pub(crate) async fn with_provider(env: &[(&str, &str)], fault: AroundProvider) -> Self {
         Self::with(env, Overrides { provider: Some(fault), ..Overrides::default() }).await
     }

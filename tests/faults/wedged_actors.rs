@@ -2,18 +2,21 @@
 //! the process.
 
 use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use callgate::actors::crash::Stick;
 use callgate::actors::pulse::WatchLimits;
 use callgate::domain::ids::CallId;
-
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::inside::{self, Inside};
 use crate::support::gate::a_call;
+use crate::support::http::Ask;
 use crate::support::wait::{eventually, settles};
 
 /// Soon tired of waiting; the watch itself may be late all the same on a busy machine.
@@ -38,7 +41,7 @@ async fn a_gate_with_a_call() -> (Inside, CallId) {
 }
 
 /// What `/debug/actors/supervisor` says of an actor.
-async fn record(inside: &Inside, name: &str) -> serde_json::Value {
+async fn record(inside: &Inside, name: &str) -> Value {
     let supervisor = inside.get("/debug/actors/supervisor").await;
     let actors = supervisor["actors"].as_array().unwrap();
     actors.iter().find(|actor| actor["name"] == name).cloned().unwrap()
@@ -53,7 +56,7 @@ async fn was_wedged_and_runs_again(inside: &Inside, name: &str, said: &str) {
             .then_some(())
     })
     .await;
-    let metrics = inside.ask(crate::support::http::Ask::get("/metrics")).await.text();
+    let metrics = inside.ask(Ask::get("/metrics")).await.text();
     assert!(metrics.contains(&format!("callgate_actors_wedged_total{{actor=\"{name}\"}}")), "{metrics}");
 }
 
@@ -89,7 +92,7 @@ async fn a_supervisor_that_does_not_answer_is_restarted_and_sweeps_then() {
     let (inside, _) = a_gate_with_a_call().await;
     inside.gate.supervisor().do_send(Stick::Wait);
     was_wedged_and_runs_again(&inside, "supervisor", "no answer to a ping within 2 s").await;
-    let report = inside.post("/api/reconciliations", &serde_json::json!({})).await.expect(200);
+    let report = inside.post("/api/reconciliations", &json!({})).await.expect(200);
     assert_eq!(report["activeSessionsCount"], 1);
     goes_on(&inside).await;
 }
@@ -100,7 +103,7 @@ async fn i6_a_session_that_does_not_answer_is_ended_and_the_next_message_finds_w
     let path = format!("/debug/actors/sessions/{call_id}");
     let before = inside.get(&path).await;
     inside.gate.directory().begin(call_id).do_send(Stick::Wait);
-    inside.ask(crate::support::http::Ask::get(&path)).await.problem(503, "EVENT_STORE_UNAVAILABLE");
+    inside.ask(Ask::get(&path)).await.problem(503, "EVENT_STORE_UNAVAILABLE");
     was_wedged_and_runs_again(&inside, "sessions", "no answer to a message within 1 s").await;
     let after = inside.get(&path).await;
     assert_eq!((&after["state"], &after["sequence"]), (&before["state"], &before["sequence"]));
@@ -122,9 +125,8 @@ async fn a_thread_that_is_blocked_ends_the_process_in_good_order_and_else_at_onc
     let exited = Arc::new(AtomicBool::new(false));
     let exits = Arc::clone(&exited);
     let inside = Inside::watched(IMPATIENT, Box::new(move || exits.store(true, Ordering::SeqCst))).await;
-    let blocks = Arc::new(Mutex::new(()));
-    let blocked = blocks.lock().unwrap();
-    inside.gate.journal().do_send(Stick::Block(Arc::clone(&blocks)));
+    let (blocked, end) = channel();
+    inside.gate.journal().do_send(Stick::Block(end));
     eventually("the gate drains", async || inside.gate.is_draining().then_some(())).await;
     // What it would finish first waits for the journal, which is blocked.
     eventually("the process is ended at once", async || exited.load(Ordering::SeqCst).then_some(())).await;
@@ -134,9 +136,8 @@ async fn a_thread_that_is_blocked_ends_the_process_in_good_order_and_else_at_onc
 #[actix::test]
 async fn a_session_that_blocks_the_thread_of_the_sessions_ends_the_process() {
     let (inside, call_id) = a_gate_with_a_call().await;
-    let blocks = Arc::new(Mutex::new(()));
-    let blocked = blocks.lock().unwrap();
-    inside.gate.directory().begin(call_id).do_send(Stick::Block(Arc::clone(&blocks)));
+    let (blocked, end) = channel();
+    inside.gate.directory().begin(call_id).do_send(Stick::Block(end));
     eventually("the gate drains", async || inside.gate.is_draining().then_some(())).await;
     drop(blocked);
 }
@@ -146,20 +147,19 @@ async fn a_session_that_blocks_the_thread_of_the_sessions_ends_the_process() {
 #[ignore = "ends the process that it runs in; the test below runs it"]
 async fn a_process_whose_main_thread_is_blocked() {
     let gate = inside::alone(Path::new(&std::env::var(FOLDER).unwrap()), IMPATIENT).await;
-    let blocks = Arc::new(Mutex::new(()));
-    let _blocked = blocks.lock().unwrap();
-    gate.supervisor().do_send(Stick::Block(Arc::clone(&blocks)));
+    let (_blocked, end) = channel();
+    gate.supervisor().do_send(Stick::Block(end));
     eventually("this never comes: the supervisor keeps this thread", async || None::<()>).await;
 }
 
 #[test]
 fn a_process_whose_main_thread_is_blocked_exits_with_1() {
     let (itself, folder) = (std::env::current_exe().unwrap(), TempDir::new().unwrap());
-    let status = std::process::Command::new(itself)
+    let status = Command::new(itself)
         .args(["--exact", "wedged_actors::a_process_whose_main_thread_is_blocked", "--ignored"])
         .env(FOLDER, folder.path())
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
         .status()
         .unwrap();
     // A test that fails exits with 101, and this one cannot succeed.

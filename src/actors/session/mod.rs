@@ -6,6 +6,7 @@
 mod admitting;
 mod hanging_up;
 mod hearing;
+mod limiting;
 mod log;
 mod placing;
 
@@ -16,7 +17,7 @@ use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, AtomicResponse, Context, Handler, Message, ResponseActFuture,
     WrapFuture,
 };
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use tokio::sync::oneshot;
 
 pub use self::admitting::{Admit, AdmitError, Admitted};
@@ -26,10 +27,9 @@ use self::log::{CallLog, Entry, Recorded};
 pub use self::placing::PlacementAnswer;
 use super::crash::{Crash, crash};
 use super::services::{Dial, Nudge, Services};
-use crate::domain::call::{Call, Command, Phase, Record, Refusal, TerminationReason};
+use crate::domain::call::{Call, Command, Phase, Record, Refusal};
 use crate::domain::ids::CallId;
 use crate::provider::DialPermit;
-use crate::sources;
 use crate::store::{Conflict, ParkedNotice, Sequence, Trace};
 
 /// A session whose call is over leaves after this long without a message.
@@ -144,23 +144,6 @@ impl CallSessionActor {
             }
             _ => {}
         }
-    }
-
-    /// Hangs up at the end of the maximum duration; a session that is activated later, later.
-    fn limit_duration(&mut self, ctx: &mut Context<Self>) {
-        let Some(live) = self.log.call().live() else { return };
-        let (Some(seconds), Some(started_at)) = (live.profile.max_duration_seconds, live.started_at) else { return };
-        if std::mem::replace(&mut self.limited, true) {
-            return;
-        }
-        let left = TimeDelta::seconds(i64::from(seconds)) - (sources::now() - started_at);
-        ctx.notify_later(
-            Apply {
-                command: Command::RequestTermination { reason: TerminationReason::MaxDuration },
-                trace: Trace::caused_by("max_duration"),
-            },
-            left.to_std().unwrap_or_default(),
-        );
     }
 
     /// A session without a duty leaves; the next message, here or elsewhere, activates it again by replay.

@@ -145,9 +145,8 @@ impl Application {
         let fatal = Arc::new(fatal);
         let limits = overrides.watch.unwrap_or_else(|| watch_limits_of(&settings));
         let watch = Watch::start(limits, roster.clone(), last_resorts(&fatal, overrides.exit));
-        let actors = Actors::start(
-            &settings, &store, events, provider, &metrics, &roster, &plans, &arbiters, &fatal, &watch,
-        )?;
+        let actors =
+            Actors::start(&settings, &store, events, provider, &metrics, &roster, &plans, &arbiters, &fatal, &watch)?;
         let gate = Gate::new(GateParts {
             store: store.clone(),
             cache: actors.intake.cache.clone(),
@@ -257,10 +256,7 @@ impl Application {
 }
 
 /// What is done where a thread is blocked.
-fn last_resorts(
-    fatal: &Arc<watch::Sender<Option<String>>>,
-    exit: Option<Box<dyn Fn() + Send>>,
-) -> LastResorts {
+fn last_resorts(fatal: &Arc<watch::Sender<Option<String>>>, exit: Option<Box<dyn Fn() + Send>>) -> LastResorts {
     let fatal = Arc::clone(fatal);
     LastResorts {
         give_up: Box::new(move |name| {

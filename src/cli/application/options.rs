@@ -23,11 +23,8 @@ use crate::telemetry::Metrics;
 pub(super) fn plans_of(settings: &Settings) -> Result<Plans, StartError> {
     let plan = |(name, plan): (&String, &settings::PlanSettings)| {
         let name = name.parse().map_err(|error| StartError::Usage(format!("plans.{name}: {error}")))?;
-        let terms = Plan {
-            limit: plan.limit,
-            reserved: plan.reserved,
-            max_duration_seconds: plan.max_duration_seconds,
-        };
+        let terms =
+            Plan { limit: plan.limit, reserved: plan.reserved, max_duration_seconds: plan.max_duration_seconds };
         Ok((name, terms))
     };
     settings.plans.by_name.iter().map(plan).collect()
