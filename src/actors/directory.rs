@@ -10,6 +10,7 @@ use actix::dev::{ToEnvelope, channel};
 use actix::{Addr, ArbiterHandle, Context, Handler, MailboxError, Message, Recipient};
 use futures_util::future::{AbortHandle, AbortRegistration, Abortable, join_all};
 
+use super::deadline::answered_within;
 use super::guardian::reason_of;
 use super::ping::Ping;
 use super::roster::Roster;
@@ -128,7 +129,7 @@ impl Directory {
         Context<CallSessionActor>: ToEnvelope<CallSessionActor, M>,
     {
         let within = self.shared.answer_within;
-        tokio::time::timeout(within, session.send(message)).await.map_err(|_| {
+        answered_within(within, session.send(message)).await.ok_or_else(|| {
             let reason = format!("no answer to a message within {} s", within.as_secs_f64());
             self.wedged(call_id, session, &reason);
             SessionError::Unavailable(format!("the session gave {reason}"))

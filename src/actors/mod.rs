@@ -11,11 +11,12 @@
 //! | `supervisor`, `sweep` | the SupervisorActor: periodic comparison of all views |
 //! | `sweeper` | which replica does that for all |
 //! | `guardian`, `roster`, `crash` | restarts, and the record of them |
-//! | `watch`, `pulse`, `ping` | finding actors that do not answer, and threads that are blocked |
+//! | `watch`, `pulse`, `ping`, `deadline` | finding actors that do not answer, and threads that are blocked |
 //! | `keyed`, `twins` | one at a time per key: on this replica, and over several |
 
 pub mod capacity;
 pub mod crash;
+mod deadline;
 pub mod directory;
 pub mod gate;
 pub mod guardian;

@@ -206,6 +206,7 @@ mod tests {
                 true
             });
             let ward = Ward { name: "ward", ping, lives: lives.clone(), orders, pulse: Pulse::default() };
+            shared.roster.started("ward");
             lock(&shared.wards).push(ward);
             Self { shared, pings, lives, ordered, looked: Instant::now() }
         }

@@ -101,13 +101,11 @@ impl Drop for Inside {
 }
 
 /// A gate without a provider, with a watch over its actors that ends this process.
-pub(crate) async fn alone(folder: &Path, limits: WatchLimits) -> Gate {
+pub(crate) async fn alone(folder: &Path, limits: WatchLimits) -> Application {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let overrides = Overrides { watch: Some(limits), ..Overrides::default() };
-    let application = Application::build(load(folder, "http://127.0.0.1:9", &[]), overrides).await.unwrap();
-    let gate = application.gate().clone();
-    actix::spawn(application.run_until(std::future::pending()));
-    gate
+    let soon_done = [("CALLGATE__SERVER__SHUTDOWN_TIMEOUT_SECONDS", "1")];
+    Application::build(load(folder, "http://127.0.0.1:9", &soon_done), overrides).await.unwrap()
 }
 
 fn load(folder: &Path, provider: &str, env: &[(&str, &str)]) -> Settings {
