@@ -138,7 +138,7 @@ impl Intake {
             counterpart: newcomer.notice.counterpart.clone(),
             user_id: None,
             request_hash: None,
-            max_duration_seconds: None,
+            max_duration_seconds: self.plans.longest_call(&callee.plan, None),
         };
         let admit = Admit {
             command: Command::Receive { profile, references: newcomer.notice.references.clone(), decision },
