@@ -9,5 +9,5 @@ pub mod twilio;
 
 pub use port::{
     Conversation, ConversationPage, ConversationState, DialPermit, HangUp, HangUpWay, NotDialled, NotRegistered,
-    Placement, PlacementOutcome, ProviderError, Registration, VoiceProvider,
+    Placement, PlacementOutcome, ProviderError, Registration, Stretch, VoiceProvider,
 };

@@ -282,14 +282,10 @@ impl Intake {
         if notice.direction == Some(Direction::Inbound) {
             return Ok(false);
         }
-        let live = self.store.live_sessions().await?;
-        Ok(live.iter().any(|session| {
-            let undecided = session.record.status.is_live() && session.record.references.conversation().is_none();
-            let profile = session.record.profile.as_ref();
-            let outbound = profile.is_some_and(|profile| profile.direction == Direction::Outbound);
-            let same_agent =
-                notice.agent_id.is_none() || profile.map(|profile| &profile.agent_id) == notice.agent_id.as_ref();
-            undecided && outbound && same_agent
+        let unbound = self.store.unbound_sessions().await?;
+        Ok(unbound.iter().filter_map(|session| session.record.profile.as_ref()).any(|profile| {
+            let same_agent = notice.agent_id.as_ref().is_none_or(|agent_id| *agent_id == profile.agent_id);
+            profile.direction == Direction::Outbound && same_agent
         }))
     }
 

@@ -4,6 +4,7 @@ use super::{Intake, IntakeError, OnFull, Outcome, Unmanaged};
 use crate::actors::capacity::{Acquire, AcquireError, Acquired, Fenced};
 use crate::actors::journal::Publish;
 use crate::actors::lease::Lease;
+use crate::actors::services::Nudge;
 use crate::actors::session::{Admit, AdmitError, Admitted};
 use crate::actors::twins::Patience;
 use crate::domain::admission::Request;
@@ -139,7 +140,7 @@ impl Intake {
             counterpart: newcomer.notice.counterpart.clone(),
             user_id: None,
             request_hash: None,
-            max_duration_seconds: None,
+            max_duration_seconds: self.plans.longest_call(&callee.plan, None),
         };
         let admit = Admit {
             command: Command::Receive { profile, references: newcomer.notice.references.clone(), decision },
@@ -229,12 +230,17 @@ impl Intake {
                 refused: None,
             },
             Ok(Ok(Acquired::Held)) => return None,
-            Ok(Err(AcquireError::Rejected(why, _))) => match self.policy.on_full {
-                OnFull::Terminate => {
-                    Decided { refused: Some(why.code()), ..Decided::unwanted(found, TerminationReason::Capacity) }
+            Ok(Err(AcquireError::Rejected(why, _))) => {
+                if why.is_for_want_of_a_slot() {
+                    self.directory.services().nudge(Nudge::Full);
                 }
-                OnFull::Admit => Decided::overflow(why.code()),
-            },
+                match self.policy.on_full {
+                    OnFull::Terminate => {
+                        Decided { refused: Some(why.code()), ..Decided::unwanted(found, TerminationReason::Capacity) }
+                    }
+                    OnFull::Admit => Decided::overflow(why.code()),
+                }
+            }
             // No call is hung up for our trouble.
             Ok(Err(AcquireError::Recovering)) => Decided::overflow("CAPACITY_RECOVERING"),
             Ok(Err(AcquireError::Unavailable)) | Err(_) => Decided::overflow("CAPACITY_STORE_UNAVAILABLE"),

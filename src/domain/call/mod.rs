@@ -5,12 +5,14 @@
 
 mod command;
 mod decide;
+mod duty;
 mod event;
 mod evolve;
 mod profile;
 mod reason;
 mod record;
 mod reference;
+mod stall;
 mod state;
 
 #[cfg(test)]
@@ -20,10 +22,12 @@ mod specification;
 
 pub use command::{Command, Context, InboundDecision, Refusal};
 pub use decide::decide;
+pub use duty::Duty;
 pub use event::{CallEvent, EventKind};
 pub use evolve::{evolve, replay};
 pub use profile::{Direction, Profile, Source};
 pub use reason::{Doubt, EndReason, TerminationReason, Witness};
 pub use record::{Record, SlotState, Status};
 pub use reference::{Reference, ReferenceKind, References};
+pub use stall::StallLimits;
 pub use state::{Call, LiveCall, Outcome, OverCall, Phase, Placement, Slot};

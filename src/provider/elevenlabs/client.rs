@@ -17,7 +17,7 @@ use crate::provider::address::segment;
 use crate::provider::twilio::{Twilio, TwilioOptions};
 use crate::provider::{
     Conversation, ConversationPage, DialPermit, HangUp, HangUpWay, NotRegistered, Placement, PlacementOutcome,
-    ProviderError, Registration, VoiceProvider,
+    ProviderError, Registration, Stretch, VoiceProvider,
 };
 use crate::telemetry::Metrics;
 
@@ -153,8 +153,16 @@ impl VoiceProvider for ElevenLabs {
         Box::pin(self.conversation_of(call_id, user_id, since))
     }
 
-    fn list_live<'a>(&'a self, cursor: Option<&'a str>) -> LocalBoxFuture<'a, Result<ConversationPage, ProviderError>> {
-        Box::pin(self.live_page(cursor))
+    fn list_live<'a>(
+        &'a self,
+        began: Stretch,
+        cursor: Option<&'a str>,
+    ) -> LocalBoxFuture<'a, Result<ConversationPage, ProviderError>> {
+        Box::pin(self.live_page(began, cursor))
+    }
+
+    fn live_count(&self) -> LocalBoxFuture<'_, Result<u64, ProviderError>> {
+        Box::pin(self.count_of_live())
     }
 
     fn hang_up<'a>(&'a self, names: &'a References, ways: &'a [HangUpWay]) -> LocalBoxFuture<'a, HangUp> {

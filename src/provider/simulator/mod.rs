@@ -23,6 +23,7 @@ mod carrier;
 mod control;
 mod conversations;
 mod courier;
+mod crowd;
 mod directory;
 mod exchange;
 mod fields;
