@@ -43,6 +43,9 @@ impl Remote {
 
     /// Asks for a sweep, and shows how far it is.
     pub(super) async fn sweep(&self) -> Result<Asked, Failure> {
+        if let Some(reason) = self.nobody_there().await? {
+            return Ok(Asked::NobodyThere(reason));
+        }
         let bar = Bar::new();
         let watch = async {
             loop {
@@ -62,13 +65,8 @@ impl Remote {
 
     async fn ask(&self) -> Result<Asked, Failure> {
         let path = "/api/reconciliations";
-        let mut response = match self.request(Method::POST, path).send().await {
-            Ok(response) => response,
-            Err(SendRequestError::Connect(error @ (ConnectError::Io(_) | ConnectError::Timeout))) => {
-                return Ok(Asked::NobodyThere(error.to_string()));
-            }
-            Err(error) => return Err(Failure::Check(format!("POST {}{path}: {error}", self.url))),
-        };
+        let sent = self.request(Method::POST, path).send().await;
+        let mut response = sent.map_err(|error| Failure::Check(format!("POST {}{path}: {error}", self.url)))?;
         let status = response.status();
         let body = response.body().limit(ANSWER_LIMIT).await.unwrap_or_default();
         let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
@@ -83,6 +81,21 @@ impl Remote {
             }
             _ => Failure::Check(failed),
         })
+    }
+
+    /// Why nobody is there; none where a gate is. It is asked without the key, which is for nobody else.
+    async fn nobody_there(&self) -> Result<Option<String>, Failure> {
+        let path = "/health/live";
+        match self.client.get(format!("{}{path}", self.url)).send().await {
+            Ok(response) if response.status().is_success() => Ok(None),
+            Ok(response) => {
+                Err(Failure::Check(format!("GET {}{path}: status {}: no gate", self.url, response.status())))
+            }
+            Err(SendRequestError::Connect(error @ (ConnectError::Io(_) | ConnectError::Timeout))) => {
+                Ok(Some(error.to_string()))
+            }
+            Err(error) => Err(Failure::Check(format!("GET {}{path}: {error}", self.url))),
+        }
     }
 
     async fn supervisor(&self) -> Option<Value> {
