@@ -3,8 +3,10 @@
 //! [`decide`] turns a command into events or a refusal; [`evolve`] folds an event into the state.
 //! Both are pure; `evolve` is total.
 
+mod asking;
 mod command;
 mod decide;
+mod duty;
 mod event;
 mod evolve;
 mod profile;
@@ -18,8 +20,10 @@ mod properties;
 #[cfg(test)]
 mod specification;
 
+pub use asking::{Asking, Next};
 pub use command::{Command, Context, InboundDecision, Refusal};
 pub use decide::decide;
+pub use duty::{Duty, LedgerNews, Settlement, Standing, StandingNews, news_for_the_ledger};
 pub use event::{CallEvent, EventKind};
 pub use evolve::{evolve, replay};
 pub use profile::{Direction, Profile, Source};

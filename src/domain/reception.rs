@@ -1,0 +1,82 @@
+//! What becomes of an inbound call: a slot, a place beside the slots, or none.
+
+use super::admission::Rejection;
+use super::call::{InboundDecision, TerminationReason};
+
+/// What becomes of an inbound call that finds no slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFull {
+    /// It is hung up.
+    Terminate,
+    /// It stays, and counts as overflow.
+    Admit,
+}
+
+/// What becomes of a call that is live at the provider and that the gate knows nothing of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unmanaged {
+    /// It stays, and counts as overflow.
+    Adopt,
+    /// It is hung up.
+    Terminate,
+}
+
+/// What becomes of inbound calls that have no slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InboundPolicy {
+    /// Those that come in.
+    pub on_full: OnFull,
+    /// Those that the sweep finds.
+    pub unmanaged: Unmanaged,
+}
+
+/// How a call was heard of that nobody knew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// It says so itself.
+    ByWebhook,
+    /// It was live at the provider, unknown to us.
+    BySweep,
+}
+
+/// Why a call that came in has no slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoSlot {
+    /// By the rule.
+    Rejected(Rejection),
+    /// The ledger is being rebuilt.
+    Recovering,
+    /// The ledger does not answer.
+    Unavailable,
+}
+
+impl InboundPolicy {
+    /// What becomes of a call without asking for a slot; none where the ledger is to be asked.
+    pub fn at_the_door(self, found: Found, takes_calls: bool) -> Option<InboundDecision> {
+        match (found, self.unmanaged) {
+            (Found::BySweep, Unmanaged::Adopt) => Some(overflow("UNMANAGED")),
+            (Found::BySweep, Unmanaged::Terminate) => Some(terminate(TerminationReason::Unmanaged)),
+            (Found::ByWebhook, _) if !takes_calls => Some(terminate(TerminationReason::InboundDisabled)),
+            (Found::ByWebhook, _) => None,
+        }
+    }
+
+    /// What becomes of a call that asked for a slot and has none.
+    pub fn without_a_slot(self, why: NoSlot) -> InboundDecision {
+        match (why, self.on_full) {
+            (NoSlot::Rejected(_), OnFull::Terminate) => terminate(TerminationReason::Capacity),
+            (NoSlot::Rejected(why), OnFull::Admit) => overflow(why.code()),
+            // No call is hung up for our trouble.
+            (NoSlot::Recovering, _) => overflow("CAPACITY_RECOVERING"),
+            (NoSlot::Unavailable, _) => overflow("CAPACITY_STORE_UNAVAILABLE"),
+        }
+    }
+}
+
+fn overflow(cause: &str) -> InboundDecision {
+    InboundDecision::Overflow { cause: cause.to_owned() }
+}
+
+fn terminate(reason: TerminationReason) -> InboundDecision {
+    InboundDecision::Terminate { reason }
+}
