@@ -1,7 +1,7 @@
 //! Where time, ids and chance come from. Everything else takes them from here, or has them handed in.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
@@ -17,6 +17,14 @@ static AHEAD: AtomicI64 = AtomicI64::new(0);
 #[expect(clippy::disallowed_methods, reason = "this is the clock")]
 pub fn now() -> DateTime<Utc> {
     (Utc::now() + TimeDelta::milliseconds(AHEAD.load(Ordering::Relaxed))).trunc_subsecs(3)
+}
+
+/// When somebody first asked how long the process has been running.
+static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+/// For how long the process has been running, about: monotonic, for telling how far two moments are apart.
+pub fn running_for() -> Duration {
+    BEGAN.elapsed()
 }
 
 /// A clock that goes this far from the monotonic one between two looks has jumped.

@@ -115,6 +115,7 @@ pub(super) async fn supervisor(_: CanRead, state: web::Data<AppState>) -> HttpRe
             .collect();
         json!({
             "sweeping": view.sweeping,
+            "step": { "name": view.step.name, "done": view.step.done, "total": view.step.total },
             "sweeps": view.sweeps,
             "sweeper": sweeper(&view.sweeper),
             "waiting": view.waiting,

@@ -6,5 +6,5 @@ pub mod simulator;
 
 pub use port::{
     Conversation, ConversationPage, ConversationState, DialPermit, HangUp, HangUpWay, NotDialled, Placement,
-    PlacementOutcome, ProviderError, VoiceProvider,
+    PlacementOutcome, ProviderError, Stretch, VoiceProvider,
 };

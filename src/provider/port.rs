@@ -140,6 +140,15 @@ pub struct Conversation {
     pub started_at: Option<DateTime<Utc>>,
 }
 
+/// A stretch of time, both ends included; without an end it goes on for ever.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stretch {
+    /// From this moment.
+    pub from: Option<DateTime<Utc>>,
+    /// To this moment.
+    pub to: Option<DateTime<Utc>>,
+}
+
 /// One page of the live conversations.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConversationPage {
@@ -204,8 +213,15 @@ pub trait VoiceProvider: Send + Sync {
         since: DateTime<Utc>,
     ) -> LocalBoxFuture<'a, Result<Option<Conversation>, ProviderError>>;
 
-    /// The live conversations, page by page.
-    fn list_live<'a>(&'a self, cursor: Option<&'a str>) -> LocalBoxFuture<'a, Result<ConversationPage, ProviderError>>;
+    /// The live conversations that began in a stretch of time, page by page.
+    fn list_live<'a>(
+        &'a self,
+        began: Stretch,
+        cursor: Option<&'a str>,
+    ) -> LocalBoxFuture<'a, Result<ConversationPage, ProviderError>>;
+
+    /// How many conversations are live.
+    fn live_count(&self) -> LocalBoxFuture<'_, Result<u64, ProviderError>>;
 
     /// Hangs up by every way that is allowed, until one is confirmed.
     fn hang_up<'a>(&'a self, conversation_id: &'a str, ways: &'a [HangUpWay]) -> LocalBoxFuture<'a, HangUp>;

@@ -23,6 +23,10 @@ pub struct ReconcileSettings {
     pub unmanaged: Unmanaged,
     /// At least this between two questions to the provider of a gate that is full; none: it never asks.
     pub on_demand: Option<Duration>,
+    /// Questions to the provider that a sweep asks in a second at most.
+    pub requests_per_second: u32,
+    /// Questions to the provider that a sweep has open at once at most.
+    pub concurrent_requests: u32,
 }
 
 /// What happens to a call that is live at the provider and unknown here.
@@ -49,6 +53,8 @@ impl ReconcileSettings {
                 "terminate" => Some(Unmanaged::Terminate),
                 _ => None,
             })?,
+            requests_per_second: section.whole("requests_per_second", 1..=10_000)?,
+            concurrent_requests: section.whole("concurrent_requests", 1..=64)?,
             on_demand: (!on_demand.is_zero()).then_some(on_demand),
         })
     }

@@ -11,8 +11,9 @@ use super::connection::Store;
 use super::port::{Sequence, StoreError};
 use super::row::{PROVIDER, record_of, row_of};
 use crate::domain::admission::Holder;
-use crate::domain::call::{Record, Reference, References, Slot, SlotState, Status};
+use crate::domain::call::{Record, Reference, References, SlotState, Status};
 use crate::domain::ids::{BusinessId, CallId};
+use crate::domain::reconciliation::Row;
 
 /// Calls asked for in one statement: either database takes only so many values.
 const CHUNK: usize = 1_000;
@@ -33,18 +34,13 @@ pub struct Session {
 impl Session {
     /// What it has in the ledger, as a holder.
     pub fn holder(&self) -> Option<Holder> {
-        let slot = match self.record.slot {
-            SlotState::Held => Slot::Held,
-            SlotState::Overflow => Slot::Overflow,
-            SlotState::None | SlotState::Released => return None,
-        };
-        let profile = self.record.profile.as_ref()?;
-        Some(Holder {
-            call_id: self.call_id,
-            business_id: profile.business_id.clone(),
-            plan: profile.plan.clone(),
-            slot,
-        })
+        Holder::of(self.call_id, &self.record)
+    }
+}
+
+impl From<Session> for Row {
+    fn from(Session { call_id, record, sequence, updated_at }: Session) -> Self {
+        Self { call_id, record, as_of: sequence.0, updated_at }
     }
 }
 
@@ -130,6 +126,49 @@ impl Store {
     pub async fn live_sessions(&self) -> Result<Vec<Session>, StoreError> {
         let rows = Entity::find().filter(is_live()).order_by_asc(Column::CreatedAt).all(self.reader()).await?;
         rows.into_iter().map(Session::try_from).collect()
+    }
+
+    /// The next `limit` live calls after `after`, in the order of their ids.
+    pub async fn live_page(&self, after: Option<CallId>, limit: u64) -> Result<Vec<Session>, StoreError> {
+        let mut query = Entity::find().filter(is_live());
+        if let Some(after) = after {
+            query = query.filter(Column::CallId.gt(after.to_string()));
+        }
+        let rows = query.order_by_asc(Column::CallId).limit(limit).all(self.reader()).await?;
+        rows.into_iter().map(Session::try_from).collect()
+    }
+
+    /// Live calls whose conversation is not known: they are being placed, or only the provider can tell what they are.
+    pub async fn unbound_sessions(&self) -> Result<Vec<Session>, StoreError> {
+        let rows = Entity::find().filter(is_live()).filter(Column::ProviderCallId.is_null()).all(self.reader()).await?;
+        rows.into_iter().map(Session::try_from).collect()
+    }
+
+    /// How many calls are live, and how many of them are conversations.
+    pub async fn count_live(&self) -> Result<(u64, u64), StoreError> {
+        let counts: Option<(i64, i64)> = Entity::find()
+            .select_only()
+            .column_as(Column::CallId.count(), "calls")
+            .column_as(Column::ProviderCallId.count(), "conversations")
+            .filter(is_live())
+            .into_tuple()
+            .one(self.reader())
+            .await?;
+        let (calls, conversations) = counts.unwrap_or_default();
+        Ok((u64::try_from(calls).unwrap_or(0), u64::try_from(conversations).unwrap_or(0)))
+    }
+
+    /// Moments that part the live calls, in the order of their beginnings, into as many groups of about one size.
+    pub async fn live_partition(&self, groups: u64) -> Result<Vec<DateTime<Utc>>, StoreError> {
+        let (calls, _) = self.count_live().await?;
+        let mut moments: Vec<DateTime<Utc>> = Vec::new();
+        for group in 1..groups {
+            let query = Entity::find().select_only().column(Column::CreatedAt).filter(is_live());
+            let query = query.order_by_asc(Column::CreatedAt).offset(calls * group / groups).limit(1);
+            moments.extend(query.into_tuple::<DateTime<Utc>>().one(self.reader()).await?);
+        }
+        moments.dedup();
+        Ok(moments)
     }
 
     /// One page of the calls that match, newest first. Abandoned admissions never were, and are not listed.

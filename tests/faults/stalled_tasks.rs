@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use callgate::domain::ids::CallId;
 use callgate::provider::{
-    Conversation, ConversationPage, DialPermit, HangUp, HangUpWay, Placement, PlacementOutcome, ProviderError,
+    Conversation, ConversationPage, DialPermit, HangUp, HangUpWay, Placement, PlacementOutcome, ProviderError, Stretch,
     VoiceProvider,
 };
 use chrono::{DateTime, Utc};
@@ -40,8 +40,16 @@ impl VoiceProvider for Stalling {
         self.0.find(call_id, user_id, since)
     }
 
-    fn list_live<'a>(&'a self, cursor: Option<&'a str>) -> LocalBoxFuture<'a, Result<ConversationPage, ProviderError>> {
-        self.0.list_live(cursor)
+    fn list_live<'a>(
+        &'a self,
+        began: Stretch,
+        cursor: Option<&'a str>,
+    ) -> LocalBoxFuture<'a, Result<ConversationPage, ProviderError>> {
+        self.0.list_live(began, cursor)
+    }
+
+    fn live_count(&self) -> LocalBoxFuture<'_, Result<u64, ProviderError>> {
+        self.0.live_count()
     }
 
     fn hang_up<'a>(&'a self, id: &'a str, ways: &'a [HangUpWay]) -> LocalBoxFuture<'a, HangUp> {

@@ -246,8 +246,8 @@ impl Intake {
         if notice.direction == Some(Direction::Inbound) {
             return Ok(false);
         }
-        let live = self.store.live_sessions().await?;
-        Ok(live.iter().any(|session| notice.may_be(&session.record)))
+        let unbound = self.store.unbound_sessions().await?;
+        Ok(unbound.iter().any(|session| notice.may_be(&session.record)))
     }
 
     /// Where a message goes whose call nobody knows.

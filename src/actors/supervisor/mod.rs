@@ -13,9 +13,9 @@ use tokio::sync::oneshot;
 use super::crash::{Crash, crash};
 use super::directory::SessionCrashed;
 use super::services::Nudge;
-use super::sweep::Memory;
-pub use super::sweep::{Report, Scope, Sweep, SweepError};
+pub use super::sweep::{Courtesy, Progress, Report, Scope, Step, Sweep, SweepError};
 use super::sweeper::{Candidate, Sweeper};
+use crate::domain::reconciliation::Memory;
 use crate::sources;
 
 pub use turns::Resign;
@@ -31,6 +31,8 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(500);
 const BEAT: Duration = Duration::from_secs(5);
 /// Why a sweep follows a placement that came into doubt.
 const DOUBT: &str = "doubt";
+/// Why a sweep follows a refusal for want of a slot.
+const DEMAND: &str = "demand";
 
 /// When the supervisor does what.
 #[derive(Clone, Copy, Debug)]

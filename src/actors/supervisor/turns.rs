@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use actix::{ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture, WrapFuture};
 
-use super::{DOUBT, SHORTEST_PAUSE, Scope, SupervisorActor};
+use super::{DEMAND, DOUBT, SHORTEST_PAUSE, Scope, SupervisorActor};
 use crate::actors::sweeper::{Occasion, Sweeper};
 
 /// Who goes after the calls that are in doubt.
@@ -59,7 +59,7 @@ impl SupervisorActor {
     /// Among several replicas one goes after all doubts. The others see to it that somebody does, while there are any.
     pub(super) fn look_at_doubts(&mut self, ctx: &mut Context<Self>) {
         if self.sweeper == Sweeper::Alone {
-            return self.on_timer(Scope::Full, DOUBT, ctx);
+            return self.on_timer(Scope::Provider, DOUBT, ctx);
         }
         let (sweep, candidate) = (Arc::clone(&self.sweep), Arc::clone(&self.candidate));
         let grace = sweep.policy.grace;
@@ -74,7 +74,7 @@ impl SupervisorActor {
         };
         ctx.spawn(looked.into_actor(self).map(move |doubts, act, ctx| match doubts {
             Doubts::Settled => {}
-            Doubts::OurTurn => act.on_timer(Scope::Full, DOUBT, ctx),
+            Doubts::OurTurn => act.on_timer(Scope::Provider, DOUBT, ctx),
             Doubts::Elsewhere => act.follow_up(grace / 2, ctx),
         }));
     }
@@ -87,14 +87,14 @@ impl SupervisorActor {
         }
         self.last_on_demand = Some(Instant::now());
         if self.sweeper == Sweeper::Alone {
-            return self.on_timer(Scope::Full, "demand", ctx);
+            return self.on_timer(Scope::Ends, DEMAND, ctx);
         }
         // The provider is not asked by every replica.
         let candidate = Arc::clone(&self.candidate);
         let looks = async move { candidate.looks(Occasion::Demand, pause).await };
         ctx.spawn(looks.into_actor(self).map(|here, act, ctx| {
             if here {
-                act.on_timer(Scope::Full, "demand", ctx);
+                act.on_timer(Scope::Ends, DEMAND, ctx);
             }
         }));
     }

@@ -1,10 +1,10 @@
 //! The supervisor, shown.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix::{Context, Handler, Message};
 
-use super::{LastSweep, Schedule, SupervisorActor};
+use super::{LastSweep, Schedule, Step, SupervisorActor};
 use crate::actors::sweeper::Sweeper;
 use crate::domain::ids::CallId;
 
@@ -18,6 +18,8 @@ pub struct Inspect;
 pub struct SupervisorView {
     /// Whether a sweep is under way.
     pub sweeping: bool,
+    /// What it is at.
+    pub step: Step,
     /// Sweeps of this node so far.
     pub sweeps: u64,
     /// Sweeps that wait.
@@ -36,15 +38,16 @@ impl Handler<Inspect> for SupervisorActor {
     type Result = SupervisorView;
 
     fn handle(&mut self, _: Inspect, _: &mut Context<Self>) -> SupervisorView {
-        let now = Instant::now();
+        let now = self.sweep.now();
         SupervisorView {
             sweeping: self.memory.is_none(),
+            step: self.sweep.progress.now(),
             sweeps: self.sweeps,
             waiting: self.waiting.len(),
             last: self.last.clone(),
             schedule: self.schedule,
             sweeper: self.sweeper.clone(),
-            missing: self.memory.as_ref().map(|memory| memory.missing(now)).unwrap_or_default(),
+            missing: self.memory.as_ref().map(|memory| memory.missing(&now)).unwrap_or_default(),
         }
     }
 }

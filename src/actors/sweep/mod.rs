@@ -1,34 +1,51 @@
-//! One sweep: looks at ledger, table and provider, asks the planner, and has the sessions carry it out.
+//! One sweep: looks at ledger, provider and table, asks the planner, and has the sessions carry it out.
 //!
-//! The ledger is read before the table. Every correction goes through the session of its call, so it is an event;
-//! two sweeps that overlap do no harm.
+//! | room | what lives there |
+//! | --- | --- |
+//! | here | the steps, in their order |
+//! | `inquirer` | what is asked of the provider, and how courteously |
+//! | `strangers` | conversations that are live and that nobody here is bound to |
+//! | `carrying_out` | corrections become events |
+//! | `report`, `progress` | what was found; how far it is |
 
-mod calls;
+mod carrying_out;
+mod inquirer;
+mod progress;
 mod report;
-mod slots;
 mod strangers;
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chrono::TimeDelta;
+use futures_util::{StreamExt, stream};
+
 use super::capacity::{Glance, Holders, Snapshot, Surveyed};
 use super::inbound::{Intake, IntakeError};
-use super::session::{Apply, SessionError};
 use crate::domain::admission::Holder;
-use crate::domain::call::{Command, Direction, Status};
-use crate::domain::ids::{CallId, PoolId};
-use crate::domain::reconciliation::Policy;
+use crate::domain::ids::PoolId;
+use crate::domain::reconciliation::{Memory, Now, Planner, Policy, Row};
 use crate::ledger::LedgerMode;
 use crate::provider::{ProviderError, VoiceProvider};
 use crate::sources;
-use crate::store::{Session, Store, StoreError, Trace};
+use crate::store::{Session, Store, StoreError};
 use crate::telemetry::Metrics;
 
+use inquirer::Inquirer;
+use strangers::Patience;
+
+pub use inquirer::Courtesy;
+pub use progress::{Progress, Step};
 pub use report::Report;
 
 /// A ledger that takes longer to say how it stands is no basis for a sweep.
 const GLANCE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Rows of the table that are looked at together.
+const PAGE: u64 = 1_000;
+/// The provider's list is read in several chains of pages where there are more calls than this.
+const ONE_CHAIN: u64 = 1_000;
+/// Into how many.
+const CHAINS: u64 = 16;
 
 /// Which views are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,12 +54,28 @@ pub enum Scope {
     Full,
     /// Ledger against table.
     Ledger,
+    /// Table against provider.
+    Provider,
+    /// Table against provider, where the provider's count says that some call is over.
+    Ends,
 }
 
 impl Scope {
     /// Whether a sweep of this scope compares all that one of the other would.
     pub fn covers(self, other: Self) -> bool {
-        self == Self::Full || self == other
+        match self {
+            Self::Full => true,
+            Self::Provider => matches!(other, Self::Provider | Self::Ends),
+            Self::Ledger | Self::Ends => self == other,
+        }
+    }
+
+    fn compares_the_ledger(self) -> bool {
+        matches!(self, Self::Full | Self::Ledger)
+    }
+
+    fn compares_the_provider(self) -> bool {
+        self != Self::Ledger
     }
 
     /// The word used in JSON and metrics.
@@ -50,6 +83,8 @@ impl Scope {
         match self {
             Self::Full => "full",
             Self::Ledger => "ledger",
+            Self::Provider => "provider",
+            Self::Ends => "ends",
         }
     }
 }
@@ -89,20 +124,6 @@ impl From<ProviderError> for SweepError {
     }
 }
 
-/// What earlier sweeps found missing, on the monotonic clock.
-#[derive(Debug, Default)]
-pub(super) struct Memory {
-    absent: HashMap<CallId, Instant>,
-    rowless: HashMap<CallId, Instant>,
-    strangers: HashMap<String, Instant>,
-}
-
-impl Memory {
-    pub(super) fn missing(&self, now: Instant) -> Vec<(CallId, Duration)> {
-        self.absent.iter().map(|(id, since)| (*id, now.duration_since(*since))).collect()
-    }
-}
-
 /// Everything a sweep looks at and works with.
 pub struct Sweep {
     /// The table.
@@ -111,10 +132,14 @@ pub struct Sweep {
     pub intake: Intake,
     /// Who knows what is live.
     pub provider: Arc<dyn VoiceProvider>,
+    /// How many questions the provider is asked.
+    pub courtesy: Courtesy,
     /// How patient it is.
     pub policy: Policy,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// How far it is.
+    pub progress: Progress,
 }
 
 impl Sweep {
@@ -128,6 +153,7 @@ impl Sweep {
         let (began, started_at) = (Instant::now(), sources::now());
         let result =
             self.look_and_correct(scope, memory).await.map(|report| Report { duration: began.elapsed(), ..report });
+        self.progress.rest();
         let outcome = match &result {
             Ok(report) if report.success => "ok",
             Ok(_) => "partial",
@@ -138,7 +164,7 @@ impl Sweep {
         };
         self.metrics.record_sweep(scope.as_str(), outcome, began.elapsed());
         if let Ok(report) = &result {
-            let noteworthy = scope == Scope::Full || !report.corrections.is_empty();
+            let noteworthy = matches!(scope, Scope::Full | Scope::Provider) || !report.corrections.is_empty();
             if noteworthy
                 && let Err(error) = self.store.record_run(&report::run_of(scope, trigger, started_at, report)).await
             {
@@ -146,6 +172,116 @@ impl Sweep {
             }
         }
         result
+    }
+
+    async fn look_and_correct(&self, scope: Scope, memory: &mut Memory) -> Result<Report, SweepError> {
+        let mut report = Report { success: true, ..Report::default() };
+        if !self.now().clock_steady {
+            tracing::warn!("the clock has jumped; for a grace no call is ended because of its age");
+        }
+        if scope != Scope::Ends || !self.all_are_live(memory).await? {
+            self.compare(scope, memory, &mut report).await?;
+        }
+        if let Err(error) = self.intake.revisit_parked().await {
+            report.no_answer(&error);
+        }
+        report.active_sessions = self.store.count_live().await?.0.try_into().unwrap_or(usize::MAX);
+        report.in_doubt = self.in_doubt().await?;
+        let capacity = self.intake.capacity.send(Snapshot).await.ok().flatten().ok_or(SweepError::Ledger)?;
+        report.ledger_active = capacity.occupied.total.taken().try_into().unwrap_or(usize::MAX);
+        Ok(report)
+    }
+
+    /// Every conversation of ours is live, by the provider's count: the cheap look, where that count is as good as
+    /// its list.
+    async fn all_are_live(&self, memory: &Memory) -> Result<bool, SweepError> {
+        if !memory.trusts_the_count() {
+            return Ok(false);
+        }
+        let (_, conversations) = self.store.count_live().await?;
+        Ok(self.inquirer().count().await.is_ok_and(|count| count >= conversations))
+    }
+
+    async fn compare(&self, scope: Scope, memory: &mut Memory, report: &mut Report) -> Result<(), SweepError> {
+        let inquirer = self.inquirer();
+        let mut planner = Planner::new(&self.policy, memory);
+        if scope.compares_the_ledger() {
+            self.progress.begin("reading the ledger", 0);
+            planner = planner.with_ledger(self.ledger().await?);
+        }
+        if scope.compares_the_provider() {
+            let listed = inquirer.list(&self.partition().await?, &self.progress).await.ok();
+            report.listed = listed.as_ref().map(|listed| listed.conversations.len());
+            planner = planner.with_provider(listed);
+        }
+        self.read_table(&mut planner, report).await?;
+        if scope.compares_the_ledger() {
+            self.read_surplus(&mut planner, report).await?;
+            // Calls that began or ended between the two looks are no drift.
+            self.metrics.ledger_drift.set(report.drift.into());
+        }
+        if scope.compares_the_provider() {
+            self.meet_strangers(&mut planner, &inquirer, Patience::Some, report).await?;
+            self.ask_about_doubtful(&mut planner, &inquirer, report).await?;
+            if self.now().clock_steady {
+                self.store.forget_early_ends(sources::now() - EARLY_ENDS_KEPT).await?;
+            }
+        }
+        for error in inquirer.unanswered() {
+            report.no_answer(&error);
+        }
+        Ok(())
+    }
+
+    /// Hands every live row to the planner, and wakes the sessions that have something to do by themselves.
+    async fn read_table(&self, planner: &mut Planner<'_>, report: &mut Report) -> Result<(), SweepError> {
+        let (live, _) = self.store.count_live().await?;
+        self.progress.begin("comparing the table", live.try_into().unwrap_or(usize::MAX));
+        let mut after = None;
+        loop {
+            let page = self.store.live_page(after, PAGE).await?;
+            self.progress.advance(page.len());
+            after = page.last().map(|session| session.call_id);
+            for session in page.iter().filter(|session| has_a_duty(session)) {
+                self.intake.directory.wake(session.call_id);
+            }
+            let rows: Vec<Row> = page.into_iter().map(Row::from).collect();
+            let corrections = planner.table(&rows, &self.now());
+            self.carry_out(corrections, report).await;
+            if after.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Slots of the ledger that no live row has.
+    async fn read_surplus(&self, planner: &mut Planner<'_>, report: &mut Report) -> Result<(), SweepError> {
+        let surplus = planner.surplus();
+        self.progress.begin("checking slots without a live call", surplus.len());
+        let rows: Vec<Row> = self.store.sessions_of(&surplus).await?.into_iter().map(Row::from).collect();
+        let corrections = planner.left_over(&rows, &self.now());
+        self.carry_out(corrections, report).await;
+        Ok(())
+    }
+
+    async fn ask_about_doubtful(
+        &self,
+        planner: &mut Planner<'_>,
+        inquirer: &Inquirer<'_>,
+        report: &mut Report,
+    ) -> Result<(), SweepError> {
+        let inquiries = planner.inquiries(&self.now());
+        self.progress.begin("asking the provider about calls", inquiries.len());
+        let looks = inquiries.into_iter().map(|inquiry| async move {
+            let look = inquirer.look(&inquiry).await;
+            self.progress.advance(1);
+            (inquiry.row.call_id, look)
+        });
+        let answers = stream::iter(looks).buffer_unordered(inquirer.at_once()).collect().await;
+        let corrections = planner.answers(answers, &self.now());
+        self.progress.begin("correcting calls", corrections.len());
+        self.carry_out(corrections, report).await;
+        Ok(())
     }
 
     /// Asks the provider for all its live calls, so that none is live that the gate knows nothing of.
@@ -157,41 +293,41 @@ impl Sweep {
             return Ok(());
         }
         let epoch = capacity.epoch.ok_or(SweepError::Ledger)?;
-        let listed = self.list_live().await?;
-        let mut report = Report::default();
-        self.adopt_all(&listed, &mut report).await?;
+        let (inquirer, mut memory, mut report) = (self.inquirer(), Memory::default(), Report::default());
+        let listed = inquirer.list(&self.partition().await?, &self.progress).await?;
+        let live = listed.conversations.len();
+        // Whoever is live and unknown counts from now on: there is no time to wait for who it may be.
+        let policy = Policy { grace: TimeDelta::zero(), ..self.policy };
+        let mut planner = Planner::new(&policy, &mut memory).with_provider(Some(listed));
+        self.read_table(&mut planner, &mut report).await?;
+        self.meet_strangers(&mut planner, &inquirer, Patience::None, &mut report).await?;
+        self.progress.rest();
+        if let Some(error) = inquirer.unanswered().pop() {
+            return Err(SweepError::Provider(error));
+        }
         self.store.mark_surveyed(&PoolId::default_pool()).await?;
         self.intake.capacity.do_send(Surveyed(epoch));
-        tracing::info!(live = listed.len(), "the provider was asked for its live calls; admissions begin");
+        tracing::info!(live, "the provider was asked for its live calls; admissions begin");
         Ok(())
     }
 
-    async fn look_and_correct(&self, scope: Scope, memory: &mut Memory) -> Result<Report, SweepError> {
-        let mut report = Report { success: true, ..Report::default() };
-        if !self.ages_count() {
-            tracing::warn!("the clock has jumped; for a grace no call is ended because of its age");
+    /// This moment, as the planner tells it.
+    pub(super) fn now(&self) -> Now {
+        Now {
+            at: sources::now(),
+            monotonic: sources::running_for(),
+            clock_steady: sources::clock_is_steady(self.policy.grace.to_std().unwrap_or_default()),
         }
-        self.compare_ledger(memory, &mut report).await?;
-        self.doubt_old_placements(&mut report).await?;
-        if scope == Scope::Full {
-            self.ask_provider(memory, &mut report).await?;
-        }
-        let sessions = self.store.live_sessions().await?;
-        for session in sessions.iter().filter(|session| has_a_duty(session)) {
-            self.intake.directory.wake(session.call_id);
-        }
-        if let Err(error) = self.intake.revisit_parked().await {
-            report.no_answer(&error);
-        }
-        report.active_sessions = sessions.len();
-        report.in_doubt = sessions.iter().filter(|session| is_in_doubt(session)).count();
-        report.ledger_active = self.ledger().await?.len();
-        Ok(report)
     }
 
-    /// Whether the clock has gone steadily for long enough that ages prove something.
-    fn ages_count(&self) -> bool {
-        sources::clock_is_steady(self.policy.grace.to_std().unwrap_or_default())
+    /// Where the provider's list is parted, so that several of its pages can be read at once.
+    async fn partition(&self) -> Result<Vec<chrono::DateTime<chrono::Utc>>, SweepError> {
+        let (live, _) = self.store.count_live().await?;
+        Ok(if live > ONE_CHAIN { self.store.live_partition(CHAINS).await? } else { Vec::new() })
+    }
+
+    fn inquirer(&self) -> Inquirer<'_> {
+        Inquirer::new(self.provider.as_ref(), self.courtesy)
     }
 
     /// Whether a sweep could begin now.
@@ -203,72 +339,25 @@ impl Sweep {
 
     /// Calls of which only the provider can tell what they are.
     pub(super) async fn in_doubt(&self) -> Result<usize, SweepError> {
-        Ok(self.store.live_sessions().await?.iter().filter(|session| is_in_doubt(session)).count())
+        let unbound = self.store.unbound_sessions().await?;
+        Ok(unbound.into_iter().filter(|session| Row::from(session.clone()).is_in_doubt()).count())
     }
 
     async fn ledger(&self) -> Result<Vec<Holder>, SweepError> {
         let holders = self.intake.capacity.send(Holders).await.ok().flatten();
         holders.ok_or(SweepError::Ledger)
     }
-
-    async fn list_live(&self) -> Result<HashSet<String>, ProviderError> {
-        let mut listed = HashSet::new();
-        let mut cursor: Option<String> = None;
-        loop {
-            let page = self.provider.list_live(cursor.as_deref()).await?;
-            listed.extend(page.conversation_ids);
-            if page.next_cursor.is_none() {
-                return Ok(listed);
-            }
-            if page.next_cursor == cursor {
-                return Err(ProviderError("the list of conversations goes in a circle".to_owned()));
-            }
-            cursor = page.next_cursor;
-        }
-    }
-
-    /// Has the call's session carry out a correction. One call that cannot be corrected does not stop the sweep.
-    async fn correct(&self, session: &Session, command: Command, reason: &'static str, report: &mut Report) {
-        let restores = matches!(command, Command::ObserveLive { .. });
-        match self.apply(session.call_id, command).await {
-            Ok(true) => self.note(report, session.call_id, reason, restores),
-            // Somebody else has said so meanwhile, or it belongs to another call.
-            Ok(false) | Err(SessionError::Refused(_) | SessionError::Conflict(_)) => {}
-            Err(error) => report.no_answer(&error),
-        }
-    }
-
-    async fn apply(&self, call_id: CallId, command: Command) -> Result<bool, SessionError> {
-        let trace = Trace::caused_by("sweep");
-        Ok(self.intake.directory.ask(call_id, Apply { command, trace }).await??.changed)
-    }
-
-    fn note(&self, report: &mut Report, call_id: CallId, reason: &'static str, restored: bool) {
-        tracing::info!(%call_id, reason, "the sweep corrected a call");
-        self.metrics.record_correction(reason);
-        report.corrections.push((call_id, reason));
-        if restored {
-            report.restored += 1;
-        } else if reason != "placement_uncertain" {
-            report.cleaned += 1;
-        }
-    }
 }
 
-fn is_in_doubt(session: &Session) -> bool {
-    let record = &session.record;
-    match &record.profile {
-        Some(profile) if profile.direction == Direction::Inbound => record.references.conversation().is_none(),
-        _ => record.started_at.is_none() && record.status != Status::Placing,
-    }
-}
+/// No start is expected any more of a call whose end came this long ago.
+const EARLY_ENDS_KEPT: TimeDelta = TimeDelta::days(1);
 
 /// Whether the session of a call has something to do by itself; the replica that began it may be gone.
 fn has_a_duty(session: &Session) -> bool {
     let record = &session.record;
     let longest = record.profile.as_ref().and_then(|profile| profile.max_duration_seconds);
-    let too_long = longest.zip(record.started_at).is_some_and(|(seconds, started_at)| {
-        sources::now() - started_at > chrono::TimeDelta::seconds(i64::from(seconds))
-    });
-    record.status == Status::Terminating || too_long
+    let too_long = longest
+        .zip(record.started_at)
+        .is_some_and(|(seconds, started_at)| sources::now() - started_at > TimeDelta::seconds(i64::from(seconds)));
+    record.status == crate::domain::call::Status::Terminating || too_long
 }

@@ -26,19 +26,59 @@ pub struct Report {
     pub stuck_in_db: u32,
     /// In the ledger, but not live by the table.
     pub stuck_in_ledger: u32,
-    /// Each call that was changed, and why.
+    /// Each call that was changed, and why; the first ten thousand.
     pub corrections: Vec<(CallId, &'static str)>,
+    /// Calls that were changed beyond those.
+    pub more_corrections: u32,
+    /// Where the ledger was wrong.
+    pub drift: u32,
     /// Calls of which only the provider can tell what they are, afterwards.
     pub in_doubt: usize,
+    /// Live conversations by the provider's list; none where it was not read.
+    pub listed: Option<usize>,
     /// What did not answer.
     pub unanswered: Vec<String>,
 }
+
+/// Where a call that was corrected was found wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum View {
+    /// Live by the table, but not at the provider.
+    Table,
+    /// In the ledger, but not live by the table.
+    Ledger,
+    /// Live by the table, but not in the ledger.
+    LostByLedger,
+}
+
+/// So many corrections are named one by one; past that they are only counted.
+const NAMED: usize = 10_000;
 
 impl Report {
     /// Something did not answer: the sweep goes on, and says so.
     pub(super) fn no_answer(&mut self, what: &dyn std::fmt::Display) {
         self.success = false;
         self.unanswered.push(what.to_string());
+    }
+
+    /// A call was changed.
+    pub(super) fn corrected(&mut self, call_id: CallId, reason: &'static str, view: Option<View>, restores: bool) {
+        if self.corrections.len() < NAMED {
+            self.corrections.push((call_id, reason));
+        } else {
+            self.more_corrections += 1;
+        }
+        match view {
+            Some(View::Table) => self.stuck_in_db += 1,
+            Some(View::Ledger) => self.stuck_in_ledger += 1,
+            Some(View::LostByLedger) | None => {}
+        }
+        self.drift += u32::from(matches!(view, Some(View::Ledger | View::LostByLedger)));
+        if restores {
+            self.restored += 1;
+        } else if view.is_some() {
+            self.cleaned += 1;
+        }
     }
 
     /// The contract's form.
@@ -58,6 +98,8 @@ impl Report {
             "stuckInDb": self.stuck_in_db,
             "stuckInLedger": self.stuck_in_ledger,
             "corrections": corrections,
+            "moreCorrections": self.more_corrections,
+            "providerListed": self.listed,
             "inDoubt": self.in_doubt,
             "unanswered": self.unanswered,
         })

@@ -1,88 +1,72 @@
-//! Conversations that are live and that no live call of ours is bound to: ours after all, or nobody's.
+//! Conversations that are live and that no live call of ours is bound to: whose they are.
 
-use std::collections::HashSet;
-use std::time::Instant;
+use futures_util::{StreamExt, stream};
 
-use chrono::TimeDelta;
-
-use super::{Memory, Report, Sweep, SweepError};
+use super::inquirer::Inquirer;
+use super::{Report, Sweep, SweepError};
 use crate::actors::inbound::IntakeError;
-use crate::domain::call::{Command, Status};
+use crate::domain::call::ReferenceKind;
 use crate::domain::notice::{News, Notice};
+use crate::domain::reconciliation::{Correction, Planner, Stranger};
 use crate::provider::{Conversation, ConversationState};
-use crate::sources;
 use crate::store::Session;
 
-/// Whether every stranger on the list was looked at, and told who it is.
+/// Whether a stranger is given time to turn out to be a call that is just being placed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Strangers {
-    /// Whoever is still unbound is none of them.
-    AllKnown,
-    /// Some may be calls of ours.
-    NotAllKnown,
+pub(super) enum Patience {
+    /// It is.
+    Some,
+    /// It is taken in at once.
+    None,
 }
 
 impl Sweep {
-    /// Meets every stranger on the list. One that is nobody's is taken in once it has been one for the grace.
+    /// Meets every stranger on the list, and has the planner say what becomes of each.
     pub(super) async fn meet_strangers(
         &self,
-        listed: &HashSet<String>,
-        memory: &mut Memory,
+        planner: &mut Planner<'_>,
+        inquirer: &Inquirer<'_>,
+        patience: Patience,
         report: &mut Report,
-    ) -> Result<Strangers, SweepError> {
-        memory.strangers.retain(|id, _| listed.contains(id));
-        let mut all = Strangers::AllKnown;
-        for id in self.strangers_on(listed).await? {
-            let found = match self.provider.look_up(&id).await {
-                Ok(Some(found)) if found.state == ConversationState::Live => found,
-                Ok(_) => continue,
-                Err(error) => {
-                    report.no_answer(&error);
-                    all = Strangers::NotAllKnown;
-                    continue;
-                }
+    ) -> Result<(), SweepError> {
+        let strangers = planner.strangers();
+        self.progress.begin("meeting unknown conversations", strangers.len());
+        let looks = strangers.into_iter().map(|id| async move {
+            let found = inquirer.look_up(&id).await;
+            (id, found)
+        });
+        let mut looks = stream::iter(looks).buffer_unordered(inquirer.at_once());
+        while let Some((id, found)) = looks.next().await {
+            self.progress.advance(1);
+            let (stranger, notice) = match found {
+                Ok(Some(found)) if found.state == ConversationState::Live => self.recognise(found, patience).await?,
+                Ok(_) => (Stranger::Over, None),
+                Err(_) => (Stranger::Unanswered, None),
             };
-            let first_seen = *memory.strangers.entry(id).or_insert_with(Instant::now);
-            if let Err(error) = self.meet(found, first_seen, report).await {
-                report.no_answer(&error);
-                all = Strangers::NotAllKnown;
-            }
-        }
-        Ok(all)
-    }
-
-    /// Takes in everything that is live and unknown, at once: a fresh database has no other way to learn of it.
-    pub(super) async fn adopt_all(&self, listed: &HashSet<String>, report: &mut Report) -> Result<(), SweepError> {
-        for id in self.strangers_on(listed).await? {
-            let found = self.provider.look_up(&id).await?;
-            let Some(found) = found.filter(|found| found.state == ConversationState::Live) else { continue };
-            match self.ours(&found).await? {
-                Some(session) => self.reunite(&session, found, report).await,
-                None => self.adopt(&notice_of(found), report).await?,
+            let correction = planner.stranger(&id, stranger, &self.now());
+            match (correction, notice) {
+                (Some(Correction::TakeIn { .. }), Some(notice)) => self.take_in(&notice, report).await?,
+                (correction, _) => self.carry_out(correction.into_iter().collect(), report).await,
             }
         }
         Ok(())
     }
 
-    async fn strangers_on(&self, listed: &HashSet<String>) -> Result<Vec<String>, SweepError> {
-        let live = self.store.live_sessions().await?;
-        let known: HashSet<&str> = live.iter().filter_map(|session| session.record.references.conversation()).collect();
-        Ok(listed.iter().filter(|id| !known.contains(id.as_str())).cloned().collect())
-    }
-
-    async fn meet(&self, found: Conversation, first_seen: Instant, report: &mut Report) -> Result<(), SweepError> {
+    /// Whose a conversation is, and how it would be taken in where it is nobody's.
+    async fn recognise(
+        &self,
+        found: Conversation,
+        patience: Patience,
+    ) -> Result<(Stranger, Option<Notice>), SweepError> {
         if let Some(session) = self.ours(&found).await? {
-            self.reunite(&session, found, report).await;
-            return Ok(());
+            let row = Box::new(session.into());
+            return Ok((Stranger::Ours { row, references: found.references }, None));
         }
-        // Its webhook, or the answer to its placement, may be on its way.
-        let seen_for = TimeDelta::from_std(first_seen.elapsed()).unwrap_or(TimeDelta::MAX);
-        let began = found.started_at.filter(|_| self.ages_count()).map_or(TimeDelta::zero(), |at| sources::now() - at);
+        let began_at = found.started_at;
+        let names_its_carrier = found.references.iter().any(|name| name.kind != ReferenceKind::ConversationId);
         let notice = notice_of(found);
-        if seen_for.max(began) < self.policy.grace || self.intake.may_be_ours(&notice).await? {
-            return Ok(());
-        }
-        Ok(self.adopt(&notice, report).await?)
+        let may_be_ours = patience == Patience::Some && self.intake.may_be_ours(&notice).await?;
+        Ok((Stranger::Nobodys { may_be_ours, names_its_carrier, began_at }, Some(notice)))
     }
 
     /// The call that a conversation belongs to, by our id or by one of its names.
@@ -101,21 +85,10 @@ impl Sweep {
         Ok(session.filter(|session| session.record.profile.is_some()))
     }
 
-    /// Tells a call of ours that it is live: its names become known, or it has come alive late.
-    async fn reunite(&self, session: &Session, found: Conversation, report: &mut Report) {
-        let lately = |at| !self.ages_count() || sources::now() - at < self.policy.grace;
-        let ended_lately = session.record.ended_at.is_some_and(lately);
-        if session.record.status == Status::Placing || ended_lately {
-            // The answer to the placement is on its way; the provider's list may lag behind the end.
-            return;
-        }
-        let reason = if session.record.status.is_live() { "placement_confirmed" } else { "late" };
-        self.correct(session, Command::ObserveLive { references: found.references }, reason, report).await;
-    }
-
-    async fn adopt(&self, notice: &Notice, report: &mut Report) -> Result<(), IntakeError> {
+    async fn take_in(&self, notice: &Notice, report: &mut Report) -> Result<(), IntakeError> {
         if let Some(call_id) = self.intake.adopt(notice).await?.call_id {
-            self.note(report, call_id, "unmanaged", true);
+            self.metrics.record_correction("unmanaged");
+            report.corrected(call_id, "unmanaged", None, true);
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use actix::{Addr, Arbiter};
 use tokio::sync::watch;
 
 use super::StartError;
-use super::options::{hang_up_ways, inbound_policy_of, policy_of, replicas_of, schedule_of};
+use super::options::{courtesy_of, hang_up_ways, inbound_policy_of, policy_of, replicas_of, schedule_of};
 use crate::actors::capacity::{Access, CapacityActor, LedgerFactory, Ledgers};
 use crate::actors::directory::Directory;
 use crate::actors::guardian::{RestartLimits, guard};
@@ -14,7 +14,7 @@ use crate::actors::inbound::Intake;
 use crate::actors::journal::JournalActor;
 use crate::actors::roster::Roster;
 use crate::actors::services::Services;
-use crate::actors::supervisor::{SupervisorActor, Sweep};
+use crate::actors::supervisor::{Progress, SupervisorActor, Sweep};
 use crate::domain::ids::PoolId;
 use crate::domain::plan::Plans;
 use crate::ledger::{DatabaseLedger, MemoryLedger, RedisLedger, RedisTarget};
@@ -100,8 +100,10 @@ impl Actors {
             store: store.clone(),
             intake: intake.clone(),
             provider,
+            courtesy: courtesy_of(settings),
             policy: policy_of(settings),
             metrics: Arc::clone(metrics),
+            progress: Progress::default(),
         });
         let (schedule, replicas) = (schedule_of(settings), replicas_of(settings));
         let supervisor = guard(

@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use super::StartError;
 use crate::actors::Gate;
 use crate::actors::inbound::{InboundPolicy, OnFull, Unmanaged};
-use crate::actors::supervisor::{Replicas, Schedule};
+use crate::actors::supervisor::{Courtesy, Replicas, Schedule};
 use crate::domain::plan::{Plan, Plans};
 use crate::domain::reconciliation::Policy;
 use crate::domain::retry_after::RetryAfter;
@@ -82,6 +82,14 @@ pub(super) fn policy_of(settings: &Settings) -> Policy {
         bind_timeout: delta(settings.inbound.bind_timeout),
         max_call_age: delta(settings.reconcile.max_call_age),
         blind_max_age: delta(settings.reconcile.blind_max_age),
+        erases: settings.provider.terminate.contains(&settings::HangUpWay::Delete),
+    }
+}
+
+pub(super) fn courtesy_of(settings: &Settings) -> Courtesy {
+    Courtesy {
+        at_once: settings.reconcile.concurrent_requests.try_into().unwrap_or(1),
+        pause: Duration::from_secs(1) / settings.reconcile.requests_per_second,
     }
 }
 

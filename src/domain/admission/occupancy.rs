@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::domain::call::Slot;
+use crate::domain::call::{Record, Slot, SlotState};
 use crate::domain::ids::{BusinessId, CallId, PlanName};
 
 /// A call that holds a slot, or counts as overflow.
@@ -16,6 +16,19 @@ pub struct Holder {
     pub plan: PlanName,
     /// What it holds.
     pub slot: Slot,
+}
+
+impl Holder {
+    /// What a call holds by its record; none where it holds nothing.
+    pub fn of(call_id: CallId, record: &Record) -> Option<Self> {
+        let slot = match record.slot {
+            SlotState::Held => Slot::Held,
+            SlotState::Overflow => Slot::Overflow,
+            SlotState::None | SlotState::Released => return None,
+        };
+        let profile = record.profile.as_ref()?;
+        Some(Self { call_id, business_id: profile.business_id.clone(), plan: profile.plan.clone(), slot })
+    }
 }
 
 /// Slots and overflow of one group: the pool, a plan or a business.

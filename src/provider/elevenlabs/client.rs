@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 
 use crate::domain::ids::CallId;
 use crate::provider::{
-    Conversation, ConversationPage, DialPermit, HangUp, HangUpWay, Placement, PlacementOutcome, ProviderError,
+    Conversation, ConversationPage, DialPermit, HangUp, HangUpWay, Placement, PlacementOutcome, ProviderError, Stretch,
     VoiceProvider,
 };
 use crate::telemetry::Metrics;
@@ -165,8 +165,16 @@ impl VoiceProvider for ElevenLabs {
         Box::pin(self.conversation_of(call_id, user_id, since))
     }
 
-    fn list_live<'a>(&'a self, cursor: Option<&'a str>) -> LocalBoxFuture<'a, Result<ConversationPage, ProviderError>> {
-        Box::pin(self.live_page(cursor))
+    fn list_live<'a>(
+        &'a self,
+        began: Stretch,
+        cursor: Option<&'a str>,
+    ) -> LocalBoxFuture<'a, Result<ConversationPage, ProviderError>> {
+        Box::pin(self.live_page(began, cursor))
+    }
+
+    fn live_count(&self) -> LocalBoxFuture<'_, Result<u64, ProviderError>> {
+        Box::pin(self.count_of_live())
     }
 
     fn hang_up<'a>(&'a self, conversation_id: &'a str, ways: &'a [HangUpWay]) -> LocalBoxFuture<'a, HangUp> {

@@ -8,7 +8,7 @@ use super::wire::{self, CallDirection, ConversationDetails, ConversationStatus};
 use crate::domain::call::{Direction, Reference, References};
 use crate::domain::ids::CallId;
 use crate::domain::phone::MaskedNumber;
-use crate::provider::{Conversation, ConversationPage, ConversationState, ProviderError};
+use crate::provider::{Conversation, ConversationPage, ConversationState, ProviderError, Stretch};
 
 /// The largest page the API gives.
 const PAGE_SIZE: u32 = 100;
@@ -60,8 +60,28 @@ impl ElevenLabs {
         }
     }
 
-    pub(super) async fn live_page(&self, cursor: Option<&str>) -> Result<ConversationPage, ProviderError> {
-        self.page("list", NOT_LIVE, cursor).await
+    pub(super) async fn live_page(
+        &self,
+        began: Stretch,
+        cursor: Option<&str>,
+    ) -> Result<ConversationPage, ProviderError> {
+        let mut filter = NOT_LIVE.to_owned();
+        // The API knows whole seconds; a second too many at either end loses nobody.
+        for (name, at) in [
+            ("call_start_after_unix", began.from.map(|from| from - TimeDelta::seconds(1))),
+            ("call_start_before_unix", began.to.map(|to| to + TimeDelta::seconds(1))),
+        ] {
+            if let Some(at) = at {
+                filter.push_str(&format!("&{name}={}", at.timestamp()));
+            }
+        }
+        self.page("list", &filter, cursor).await
+    }
+
+    pub(super) async fn count_of_live(&self) -> Result<u64, ProviderError> {
+        let question = self.question(Method::GET, "/v1/convai/analytics/live-count");
+        let counted: Option<wire::LiveCount> = self.ask("count", question).await?;
+        counted.map(|counted| counted.count).ok_or_else(|| ProviderError("status 404 for the live count".to_owned()))
     }
 
     async fn page(

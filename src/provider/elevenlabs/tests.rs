@@ -13,7 +13,7 @@ use crate::domain::ids::CallId;
 use crate::domain::phone::E164;
 use crate::provider::simulator::{Simulator, SimulatorOptions};
 use crate::provider::{
-    ConversationState, DialPermit, HangUp, HangUpWay, NotDialled, Placement, PlacementOutcome, VoiceProvider,
+    ConversationState, DialPermit, HangUp, HangUpWay, NotDialled, Placement, PlacementOutcome, Stretch, VoiceProvider,
 };
 use crate::sources::{self, Moment};
 use crate::telemetry::Metrics;
@@ -87,7 +87,7 @@ async fn a_placed_call_is_found_by_its_id_its_names_and_the_list(#[case] transpo
     assert_eq!(looked_up.references, references);
     assert_eq!(provider.find(call_id, None, before).await.unwrap(), Some(looked_up));
     assert_eq!(provider.find(sources::new_call_id(), None, before).await.unwrap(), None);
-    assert_eq!(provider.list_live(None).await.unwrap().conversation_ids, [id]);
+    assert_eq!(provider.list_live(Stretch::default(), None).await.unwrap().conversation_ids, [id]);
     assert_eq!(provider.look_up("conv_nobody").await.unwrap(), None);
 }
 
@@ -193,6 +193,6 @@ async fn a_provider_in_trouble_proves_nothing() {
     let provider = adapter(simulator.address, Transport::Twilio);
     behave(simulator.address, json!({"api": "500"})).await;
     assert!(provider.look_up("conv_1").await.is_err());
-    assert!(provider.list_live(None).await.is_err());
+    assert!(provider.list_live(Stretch::default(), None).await.is_err());
     assert!(provider.find(sources::new_call_id(), None, sources::now()).await.is_err());
 }

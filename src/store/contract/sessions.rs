@@ -157,6 +157,58 @@ async fn live_calls_come_oldest_first(#[values(Sqlite, Postgres)] on: Database) 
 
 #[rstest]
 #[tokio::test]
+async fn live_calls_are_read_page_by_page_in_the_order_of_their_ids(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
+    let mut live = Vec::new();
+    for _ in 0..5 {
+        live.push(admitted(&store).await.id);
+    }
+    admitted(&store).await.tell(&store, over(EndReason::Completed)).await;
+    live.sort_unstable();
+
+    let (mut read, mut after) = (Vec::new(), None);
+    loop {
+        let page = store.live_page(after, 2).await.unwrap();
+        assert!(page.len() <= 2);
+        after = page.last().map(|session| session.call_id);
+        read.extend(page.iter().map(|session| session.call_id));
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(read, live);
+}
+
+#[rstest]
+#[tokio::test]
+async fn live_calls_without_a_conversation_are_told_from_the_others(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
+    assert_eq!(store.count_live().await.unwrap(), (0, 0));
+    let placing = admitted(&store).await;
+    told(&store, receive(&conversations(&["conv_1"]))).await;
+    let mut over_and_out = admitted(&store).await;
+    over_and_out.tell(&store, over(EndReason::Completed)).await;
+
+    let unbound: Vec<_> = store.unbound_sessions().await.unwrap().iter().map(|session| session.call_id).collect();
+    assert_eq!(unbound, [placing.id]);
+    assert_eq!(store.count_live().await.unwrap(), (2, 1));
+}
+
+#[rstest]
+#[tokio::test]
+async fn live_calls_are_parted_by_when_they_began(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
+    assert!(store.live_partition(4).await.unwrap().is_empty());
+    for moment in [40, 10, 30, 20] {
+        Session::new().at(after_noon(moment)).tell(&store, request()).await;
+    }
+    assert_eq!(store.live_partition(2).await.unwrap(), [after_noon(30)]);
+    assert_eq!(store.live_partition(4).await.unwrap(), [20, 30, 40].map(after_noon));
+    assert!(store.live_partition(1).await.unwrap().is_empty());
+}
+
+#[rstest]
+#[tokio::test]
 async fn several_calls_are_read_at_once_and_strangers_are_left_out(#[values(Sqlite, Postgres)] on: Database) {
     let store = fresh(on).await;
     let calls = [admitted(&store).await, admitted(&store).await];

@@ -1,0 +1,130 @@
+//! What a sweep asks the provider: so many questions at once, so many in a second, and none any more after three
+//! that were not answered.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use tokio::time::{Instant, sleep_until};
+
+use super::progress::Progress;
+use crate::domain::reconciliation::{Inquiry, Listed, Look, Question};
+use crate::provider::{Conversation, ConversationState, ProviderError, Stretch, VoiceProvider};
+
+/// After so many questions without an answer the provider is left alone until the next sweep.
+const PATIENCE: usize = 3;
+
+/// How many questions a sweep may ask.
+#[derive(Clone, Copy, Debug)]
+pub struct Courtesy {
+    /// Open at once.
+    pub at_once: usize,
+    /// Between two.
+    pub pause: Duration,
+}
+
+/// Asks the provider on behalf of one sweep.
+pub(super) struct Inquirer<'a> {
+    provider: &'a dyn VoiceProvider,
+    courtesy: Courtesy,
+    next: Cell<Instant>,
+    /// What the questions that were not answered came to.
+    unanswered: RefCell<Vec<String>>,
+}
+
+impl<'a> Inquirer<'a> {
+    pub(super) fn new(provider: &'a dyn VoiceProvider, courtesy: Courtesy) -> Self {
+        Self { provider, courtesy, next: Cell::new(Instant::now()), unanswered: RefCell::default() }
+    }
+
+    /// What did not answer so far.
+    pub(super) fn unanswered(&self) -> Vec<String> {
+        self.unanswered.borrow().clone()
+    }
+
+    /// Asks one question when it is its turn.
+    async fn ask<T>(&self, question: impl Future<Output = Result<T, ProviderError>>) -> Result<T, ProviderError> {
+        let turn = self.next.get().max(Instant::now());
+        self.next.set(turn + self.courtesy.pause);
+        sleep_until(turn).await;
+        if self.unanswered.borrow().len() >= PATIENCE {
+            return Err(ProviderError("it is left alone until the next sweep".to_owned()));
+        }
+        question.await.inspect_err(|error| self.unanswered.borrow_mut().push(error.to_string()))
+    }
+
+    /// How many conversations are live.
+    pub(super) async fn count(&self) -> Result<u64, ProviderError> {
+        self.ask(self.provider.live_count()).await
+    }
+
+    /// The live conversations; read in several chains of pages at once, parted where `partition` says.
+    pub(super) async fn list(
+        &self,
+        partition: &[chrono::DateTime<chrono::Utc>],
+        progress: &Progress,
+    ) -> Result<Listed, ProviderError> {
+        // Before the list: what ends meanwhile makes the list seem short, never whole.
+        let count = self.count().await.ok();
+        progress.begin("reading the provider's list", count.and_then(|count| count.try_into().ok()).unwrap_or(0));
+        let ends = partition.iter().copied().map(Some);
+        let stretches = std::iter::once(None).chain(ends.clone()).zip(ends.chain(std::iter::once(None)));
+        let chains = stretches.map(|(from, to)| self.chain(Stretch { from, to }, progress));
+        let mut chains = stream::iter(chains).buffer_unordered(self.courtesy.at_once);
+        let mut conversations = HashSet::new();
+        while let Some(chain) = chains.next().await {
+            conversations.extend(chain?);
+        }
+        Ok(Listed { conversations, count })
+    }
+
+    async fn chain(&self, began: Stretch, progress: &Progress) -> Result<HashSet<String>, ProviderError> {
+        let mut listed = HashSet::new();
+        let mut cursor: Option<String> = None;
+        loop {
+            let page = self.ask(self.provider.list_live(began, cursor.as_deref())).await?;
+            progress.advance(page.conversation_ids.len());
+            listed.extend(page.conversation_ids);
+            if page.next_cursor.is_none() {
+                return Ok(listed);
+            }
+            if page.next_cursor == cursor {
+                return Err(ProviderError("the list of conversations goes in a circle".to_owned()));
+            }
+            cursor = page.next_cursor;
+        }
+    }
+
+    /// One conversation; none where the provider knows nothing of it.
+    pub(super) async fn look_up(&self, conversation: &str) -> Result<Option<Conversation>, ProviderError> {
+        self.ask(self.provider.look_up(conversation)).await
+    }
+
+    /// What the provider says to an inquiry.
+    pub(super) async fn look(&self, Inquiry { row, question }: &Inquiry) -> Look {
+        let record = &row.record;
+        let user_id = record.profile.as_ref().and_then(|profile| profile.user_id.as_deref());
+        let answer = match (question, row.conversation()) {
+            (Question::LookUp, Some(conversation)) => self.look_up(conversation).await,
+            _ => self.ask(self.provider.find(row.call_id, user_id, record.announced_at)).await,
+        };
+        look_of(answer)
+    }
+
+    /// How many questions are open at once at most.
+    pub(super) fn at_once(&self) -> usize {
+        self.courtesy.at_once
+    }
+}
+
+fn look_of(answer: Result<Option<Conversation>, ProviderError>) -> Look {
+    match answer {
+        Ok(Some(Conversation { references, state: ConversationState::Live, .. })) => Look::Live(references),
+        Ok(Some(Conversation { references, state: ConversationState::Over { at }, .. })) => {
+            Look::Over { references, at }
+        }
+        Ok(None) => Look::Missing,
+        Err(_) => Look::Unanswered,
+    }
+}
