@@ -1,0 +1,32 @@
+//! The same days without one of the gate's mechanisms: each time something must break, or the days show nothing.
+
+use crate::world::{Day, Invariant, Sabotage, Telling, live_through};
+
+/// Within so many days it is found.
+const DAYS: u64 = 60;
+
+/// The first thing that breaks without the mechanism.
+fn breaks(sabotage: Sabotage, expected: &[Invariant]) {
+    let found = (0..DAYS).find_map(|seed| {
+        let day = Day { seed, hours: 6, sabotage };
+        live_through(day, Telling::Nothing).violation
+    });
+    let Some(violation) = found else { panic!("{sabotage:?}: everything holds on {DAYS} days") };
+    println!("{sabotage:?}: {violation}\n");
+    assert!(expected.contains(&violation.invariant), "{sabotage:?} breaks something else: {violation}");
+}
+
+#[test]
+fn a_release_that_frees_anothers_slot_the_second_time_is_found() {
+    breaks(Sabotage::ReleaseTwice, &[Invariant::LedgerCovers]);
+}
+
+#[test]
+fn i1_a_slot_that_comes_back_although_nobody_knows_whether_it_was_dialled_is_found() {
+    breaks(Sabotage::ReleaseOnAmbiguous, &[Invariant::GlobalCap, Invariant::BusinessLimit]);
+}
+
+#[test]
+fn i1_an_admission_that_commits_under_an_old_epoch_is_found() {
+    breaks(Sabotage::AnyEpoch, &[Invariant::LedgerCovers, Invariant::CapInTheLog, Invariant::GlobalCap]);
+}
