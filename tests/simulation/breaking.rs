@@ -3,12 +3,12 @@
 use crate::world::{Day, Invariant, Sabotage, Telling, live_through};
 
 /// Within so many days it is found.
-const DAYS: u64 = 60;
+const DAYS: u64 = 200;
 
 /// The first thing that breaks without the mechanism.
 fn breaks(sabotage: Sabotage, expected: &[Invariant]) {
     let found = (0..DAYS).find_map(|seed| {
-        let day = Day { seed, hours: 6, sabotage };
+        let day = Day { seed, hours: 8, sabotage };
         live_through(day, Telling::Nothing).violation
     });
     let Some(violation) = found else { panic!("{sabotage:?}: everything holds on {DAYS} days") };
@@ -29,4 +29,14 @@ fn i1_a_slot_that_comes_back_although_nobody_knows_whether_it_was_dialled_is_fou
 #[test]
 fn i1_an_admission_that_commits_under_an_old_epoch_is_found() {
     breaks(Sabotage::AnyEpoch, &[Invariant::LedgerCovers, Invariant::CapInTheLog, Invariant::GlobalCap]);
+}
+
+#[test]
+fn i1_a_task_that_dials_however_long_it_was_stopped_is_found() {
+    breaks(Sabotage::DialAnyTime, &[Invariant::GlobalCap, Invariant::BusinessLimit]);
+}
+
+#[test]
+fn i3_a_gate_that_never_sweeps_is_found() {
+    breaks(Sabotage::NoSweep, &[Invariant::NoLeak]);
 }

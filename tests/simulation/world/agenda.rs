@@ -18,6 +18,8 @@ pub(super) struct Agenda {
     pub(super) now: Millis,
     /// By how much the wall clock has jumped.
     pub(super) jumped: i64,
+    /// The most it ever was ahead.
+    most_ahead: i64,
     heap: BinaryHeap<Reverse<Due>>,
 }
 
@@ -50,7 +52,7 @@ impl Ord for Due {
 
 impl Agenda {
     pub(super) fn new() -> Self {
-        Self { now: 0, jumped: 0, heap: BinaryHeap::new() }
+        Self { now: 0, jumped: 0, most_ahead: 0, heap: BinaryHeap::new() }
     }
 
     /// Puts a step down for `after` from now.
@@ -63,6 +65,17 @@ impl Agenda {
         let Reverse(Due { at, tie, step }) = self.heap.pop()?;
         self.now = at;
         Some((step, tie))
+    }
+
+    /// The wall clock jumps.
+    pub(super) fn jump(&mut self, by: i64) {
+        self.jumped += by;
+        self.most_ahead = self.most_ahead.max(self.jumped);
+    }
+
+    /// It takes so long until the wall clock shows again what it showed once: until then ages say too little.
+    pub(super) fn set_back(&self) -> Millis {
+        self.most_ahead.abs_diff(self.jumped)
     }
 
     /// What the wall clock shows.

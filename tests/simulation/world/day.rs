@@ -134,10 +134,10 @@ impl World {
     }
 
     fn run(mut self, day: Day) -> Outcome {
-        let end = day.hours * HOUR + NIGHT;
+        let evening = day.hours * HOUR;
         let mut hash = day.seed;
         while let Some((step, tie)) = self.agenda.next() {
-            if self.agenda.now > end {
+            if self.agenda.now > evening + NIGHT + self.agenda.set_back() {
                 self.judge_evening();
                 break;
             }
@@ -164,6 +164,11 @@ impl World {
                 if !self.replicas[node].up || self.replicas[node].life != life {
                     return;
                 }
+                let stalled_until = self.replicas[node].stalled_until;
+                if self.agenda.now < stalled_until {
+                    let after = stalled_until - self.agenda.now + self.chance.between(0, 50);
+                    return self.task(node, after, task);
+                }
                 self.go_on(node, task);
                 if self.chance.one_in(self.terms.crash) {
                     self.kill(node);
@@ -181,6 +186,7 @@ impl World {
             Outside::Deliver(hook) => self.deliver(*hook),
             Outside::Operator => self.operate(),
             Outside::Fault => self.fail(),
+            Outside::Trouble => self.go_wrong(),
             Outside::Mend(fault) => self.mend(fault),
             Outside::Start { node } => self.start(node),
             Outside::LateCommit => {
@@ -227,7 +233,8 @@ impl World {
     fn tick(&mut self, scope: super::sweep::Scope, interval: Millis) {
         let what = if scope == super::sweep::Scope::Full { Outside::FullTick } else { Outside::LedgerTick };
         self.later(interval, what);
-        let able = |replica: &Replica| replica.up && replica.epoch.is_some();
+        let now = self.agenda.now;
+        let able = |replica: &Replica| replica.up && replica.epoch.is_some() && now >= replica.stalled_until;
         if !able(&self.replicas[self.sweeper])
             && let Some(other) = self.replicas.iter().position(able)
         {

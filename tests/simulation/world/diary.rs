@@ -84,6 +84,8 @@ pub(crate) struct Tally {
     pub(crate) sweeps: u64,
     /// What they corrected.
     pub(crate) corrections: BTreeMap<&'static str, u64>,
+    /// Events that were stored, and turns that calls took.
+    pub(crate) rare: BTreeMap<&'static str, u64>,
     /// What was left over in the end.
     pub(crate) leaks: u64,
 }
@@ -106,6 +108,9 @@ impl Tally {
         self.leaks += other.leaks;
         for (reason, count) in &other.corrections {
             *self.corrections.entry(reason).or_default() += count;
+        }
+        for (what, count) in &other.rare {
+            *self.rare.entry(what).or_default() += count;
         }
     }
 }

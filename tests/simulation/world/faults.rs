@@ -27,8 +27,23 @@ impl World {
         }
         let next = self.chance.around(self.terms.fault_every);
         self.later(next, Outside::Fault);
+        self.go_wrong();
+    }
+
+    /// Trouble likes to come when there is much to do.
+    pub(super) fn tempt_fate(&mut self) {
+        if self.terms.fault_every > 0 && self.chance.one_in(3) {
+            let after = self.chance.between(1, 30 * SECOND);
+            self.later(after, Outside::Trouble);
+        }
+    }
+
+    pub(super) fn go_wrong(&mut self) {
+        if self.evening {
+            return;
+        }
         self.tally.faults += 1;
-        match self.chance.place(9) {
+        match self.chance.place(11) {
             0 => self.lose_redis(),
             1 => self.jump(),
             2 => {
@@ -36,6 +51,12 @@ impl World {
                 self.kill(node);
             }
             3 => (0..self.replicas.len()).for_each(|node| self.kill(node)),
+            9 | 10 => {
+                let node = self.chance.place(self.replicas.len());
+                let length = if self.chance.one_in(2) { 10 * SECOND } else { 4 * MINUTE };
+                let length = self.chance.between(SECOND, length);
+                self.stall(node, length);
+            }
             4 if self.replicas.len() > 1 => self.for_a_while(Fault::RedisAway, 5 * MINUTE),
             4 | 5 => self.for_a_while(Fault::DatabaseAway, 3 * MINUTE),
             6 => self.for_a_while(Fault::ProviderAway, 20 * MINUTE),
@@ -83,10 +104,10 @@ impl World {
 
     /// The wall clock jumps.
     fn jump(&mut self) {
-        let by = i64::try_from(self.chance.between(10 * SECOND, 2 * HOUR)).unwrap_or(0);
+        let by = i64::try_from(self.chance.between(10 * SECOND, HOUR)).unwrap_or(0);
         let by = if self.chance.one_in(2) { by } else { -by };
         self.note(|| format!("the wall clock jumps by {} s", by / 1_000));
-        self.agenda.jumped += by;
+        self.agenda.jump(by);
     }
 
     /// From now on nothing goes wrong, and nobody calls.
@@ -94,6 +115,9 @@ impl World {
         self.note(|| "evening: nothing goes wrong any more".to_owned());
         self.evening = true;
         self.terms = self.terms.mended();
+        for replica in &mut self.replicas {
+            replica.stalled_until = 0;
+        }
         for fault in [Fault::RedisAway, Fault::DatabaseAway, Fault::ProviderAway, Fault::Stubborn, Fault::Mute] {
             self.set(fault, false);
         }

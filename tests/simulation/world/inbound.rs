@@ -119,6 +119,11 @@ impl World {
         match self.commit(Write::File(delivery)) {
             Committed::Stored(_) | Committed::Lost(Conflict::DuplicateDelivery) => {
                 self.note(|| format!("a webhook is filed as {state:?}"));
+                self.count(match state {
+                    DeliveryState::Settled => "start after its end",
+                    DeliveryState::Parked => "parked start",
+                    DeliveryState::Early => "early end",
+                });
             }
             Committed::Lost(_) => self.soon(node, Task::Receive(Box::new(hook))),
             Committed::NotStored | Committed::Unknown => self.deliver_again(hook),

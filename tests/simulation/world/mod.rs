@@ -99,9 +99,13 @@ impl World {
 
     /// A replica that is up; none where all are down.
     fn somebody(&mut self) -> Option<usize> {
-        let up = self.replicas.iter().filter(|replica| replica.up).count();
-        let chosen = self.chance.place(up);
-        self.replicas.iter().enumerate().filter(|(_, replica)| replica.up).nth(chosen).map(|(node, _)| node)
+        let up: Vec<usize> = (0..self.replicas.len()).filter(|node| self.replicas[*node].up).collect();
+        up.get(self.chance.place(up.len())).copied()
+    }
+
+    /// Something happened that does not happen often: the account shows that it does.
+    fn count(&mut self, what: &'static str) {
+        *self.tally.rare.entry(what).or_default() += 1;
     }
 
     fn note(&mut self, line: impl FnOnce() -> String) {

@@ -84,6 +84,7 @@ impl World {
             return self.turn_away(node, newcomer);
         }
         if has_a_stream {
+            self.count("newcomer again");
             newcomer.attempt += 1;
             return self.soon(node, Task::Welcome(Box::new(newcomer)));
         }
@@ -91,6 +92,7 @@ impl World {
             return self.turn_away(node, newcomer);
         }
         newcomer.patience -= 1;
+        self.count("newcomer elsewhere");
         self.task(node, 100, Task::Welcome(Box::new(newcomer)));
     }
 

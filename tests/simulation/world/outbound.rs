@@ -10,7 +10,7 @@ use callgate::store::Conflict;
 
 use super::World;
 use super::capacity::Acquired;
-use super::chance::SECOND;
+use super::chance::{MINUTE, SECOND};
 use super::replica::Dialling;
 use super::session::{Appended, Entry, Failure};
 use super::step::{Admission, Outside, Task, Wish};
@@ -36,7 +36,7 @@ impl World {
         let request = self.request(call_id, wish.business);
         match self.acquire(node, request) {
             Acquired::Granted(lease, epoch) => {
-                let after = if self.chance.one_in(100) {
+                let after = if self.chance.one_in(40) {
                     self.chance.between(SECOND, 20 * SECOND)
                 } else {
                     self.chance.around(15)
@@ -44,7 +44,8 @@ impl World {
                 self.task(node, after, Task::Admit(Box::new(Admission { wish, call_id, lease, epoch })));
             }
             // Another replica is at the same key: what that makes of it is the answer here too.
-            Acquired::Held | Acquired::None(_) => {}
+            Acquired::Held => self.count("twin"),
+            Acquired::None(_) => {}
         }
     }
 
@@ -98,6 +99,10 @@ impl World {
                     self.chance.around(20)
                 };
                 self.task(node, after, Task::Dial(call_id));
+                if self.chance.one_in(self.terms.stall) {
+                    let length = self.chance.between(SECOND, 6 * MINUTE);
+                    self.stall(node, length);
+                }
             }
             Appended::Unknown => {
                 session.resolving = true;
@@ -106,6 +111,7 @@ impl World {
             }
             Appended::NotStored | Appended::Lost(_) if session.resolving => {}
             Appended::Lost(Conflict::StaleEpoch) => {
+                self.count("stale admission");
                 self.tell(node, Instruction::GiveBack(call_id, lease));
                 self.fenced(node, epoch);
                 if !wish.last {
@@ -143,12 +149,13 @@ impl World {
         let business = session.call.profile().map(|profile| profile.business_id.clone());
         let not_dialled = if dialling.cancelled {
             Some(NotDialled::Cancelled)
-        } else if self.since(dialling.since) >= DIAL_WITHIN {
+        } else if self.since(dialling.since) >= DIAL_WITHIN && self.sabotage != Sabotage::DialAnyTime {
             Some(NotDialled::Expired)
         } else {
             None
         };
         if let Some(why) = not_dialled {
+            self.count(if why == NotDialled::Expired { "dial too late" } else { "dial cancelled" });
             return self.soon(node, Task::Dialled(call_id, Box::new(PlacementOutcome::NotDialled(why))));
         }
         let business = self.platform.businesses.iter().position(|other| Some(&other.id) == business.as_ref());

@@ -69,6 +69,7 @@ impl World {
                 self.ask_somebody(again, wish);
             }
         }
+        self.tempt_fate();
         let next = self.chance.around(self.terms.campaign_every);
         self.later(next, Outside::Campaign);
     }

@@ -34,6 +34,8 @@ pub(super) struct Replica {
     pub(super) follow_up: bool,
     pub(super) revisiting: bool,
     course: Course,
+    /// It is stopped until then; what it was to do waits.
+    pub(super) stalled_until: Millis,
 }
 
 /// One active session.
@@ -105,6 +107,14 @@ impl World {
         let after = self.chance.between(1, SECOND);
         self.task(node, after, Task::Revisit);
         self.replicas[node].revisiting = true;
+    }
+
+    /// A process is stopped for a while, and goes on where it was.
+    pub(super) fn stall(&mut self, node: usize, length: Millis) {
+        self.note(|| format!("replica {node} is stopped for {} s", length / SECOND));
+        let until = self.agenda.now + length;
+        let replica = &mut self.replicas[node];
+        replica.stalled_until = replica.stalled_until.max(until);
     }
 
     /// A process is killed.

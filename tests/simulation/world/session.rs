@@ -118,12 +118,16 @@ impl World {
             match self.append(node, call_id, session, &entry, events, None) {
                 Appended::Stored => return Ok(changed),
                 Appended::Lost(Conflict::SequenceMoved) | Appended::Unknown => {
+                    self.count("decided again");
                     if !self.reload(node, call_id, session) {
                         return Err(Failure::Away);
                     }
                     asking.has_read();
                 }
-                Appended::Lost(Conflict::ReferenceTaken(_)) => asking.unname(),
+                Appended::Lost(Conflict::ReferenceTaken(_)) => {
+                    self.count("name of two calls");
+                    asking.unname();
+                }
                 Appended::Lost(conflict) => return Err(Failure::Conflict(conflict)),
                 Appended::NotStored => return Err(Failure::Away),
             }
@@ -144,6 +148,7 @@ impl World {
         let after = events.iter().fold(session.call.clone(), evolve);
         let Some(record) = Record::of(&after) else { return Appended::NotStored };
         let count = events.len();
+        let names: Vec<&'static str> = events.iter().map(|event| event.kind.name()).collect();
         let append = Append {
             call_id,
             expected: session.sequence,
@@ -156,6 +161,10 @@ impl World {
         };
         match self.commit(Write::Append(Box::new(append))) {
             Committed::Stored(written) => {
+                self.note(|| format!("replica {node} stores of {call_id}: {names:?}"));
+                for name in names {
+                    self.count(name);
+                }
                 let before = std::mem::replace(&mut session.call, after);
                 session.sequence = session.sequence.after(count);
                 self.tell_the_ledger(node, call_id, session, before.slot());
@@ -234,7 +243,10 @@ impl World {
                     self.tell(node, Instruction::Release { call_id, as_of: session.sequence });
                     return true;
                 }
-                Settlement::Settled => return true,
+                Settlement::Settled => {
+                    self.count("doubt settled");
+                    return true;
+                }
             }
         }
     }

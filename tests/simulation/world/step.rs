@@ -34,8 +34,10 @@ pub(super) enum Outside {
     Deliver(Box<Hook>),
     /// An operator does something.
     Operator,
-    /// Something goes wrong.
+    /// Something goes wrong, now and then.
     Fault,
+    /// Something goes wrong just now.
+    Trouble,
     /// What went wrong is well again.
     Mend(Fault),
     /// A replica starts.

@@ -15,7 +15,7 @@ use callgate::domain::reconciliation::{
 use super::World;
 use super::chance::Millis;
 use super::step::Task;
-use super::terms::{GRACE, ON_DEMAND, policy};
+use super::terms::{GRACE, ON_DEMAND, Sabotage, policy};
 
 /// Which views are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,11 +26,17 @@ pub(super) enum Scope {
     Ledger,
     /// Table against provider.
     Provider,
+    /// Table against provider, where the provider's count says that some call is over.
+    Ends,
 }
 
 impl Scope {
+    fn compares_the_ledger(self) -> bool {
+        matches!(self, Self::Full | Self::Ledger)
+    }
+
     fn covers(self, other: Self) -> bool {
-        self == Self::Full || self == other
+        self == Self::Full || self == other || self == Self::Provider && other == Self::Ends
     }
 }
 
@@ -38,6 +44,7 @@ impl Scope {
 #[derive(Debug)]
 pub(super) enum Query {
     Ledger,
+    Count,
     List,
     Table,
     Rows(Vec<CallId>),
@@ -49,6 +56,11 @@ pub(super) enum Query {
 /// What it gets.
 pub(super) enum Reply {
     Holders(Vec<callgate::domain::admission::Holder>),
+    /// How many conversations are live, and how many the table knows of.
+    Count {
+        live: Option<u64>,
+        known: u64,
+    },
     Listed(Option<Listed>),
     Rows(Vec<Row>),
     Met(Stranger),
@@ -106,8 +118,14 @@ pub(super) struct Sweeping {
 
 /// One sweep, from the ledger to the last correction; gives back what it found missing.
 async fn sweep(port: Port, policy: Policy, scope: Scope, mut memory: Memory) -> Memory {
+    if scope == Scope::Ends && memory.trusts_the_count() {
+        let (Reply::Count { live, known }, _) = port.ask(Query::Count).await else { return memory };
+        if live.is_some_and(|live| live >= known) {
+            return memory;
+        }
+    }
     let mut planner = Planner::new(&policy, &mut memory);
-    if scope != Scope::Provider {
+    if scope.compares_the_ledger() {
         let (Reply::Holders(holders), _) = port.ask(Query::Ledger).await else { return memory };
         planner = planner.with_ledger(holders);
     }
@@ -117,7 +135,7 @@ async fn sweep(port: Port, policy: Policy, scope: Scope, mut memory: Memory) -> 
     }
     let (Reply::Rows(rows), now) = port.ask(Query::Table).await else { return memory };
     port.carry_out(planner.table(&rows, &now)).await;
-    if scope != Scope::Provider {
+    if scope.compares_the_ledger() {
         let mut surplus = planner.surplus();
         surplus.sort_unstable();
         let (Reply::Rows(rows), now) = port.ask(Query::Rows(surplus)).await else { return memory };
@@ -146,6 +164,9 @@ async fn sweep(port: Port, policy: Policy, scope: Scope, mut memory: Memory) -> 
 impl World {
     /// Begins a sweep, or lets one that is under way serve as well.
     pub(super) fn begin_sweep(&mut self, node: usize, scope: Scope) {
+        if self.sabotage == Sabotage::NoSweep {
+            return;
+        }
         let replica = &mut self.replicas[node];
         if replica.sweep.as_ref().is_some_and(|sweeping| sweeping.scope.covers(scope)) {
             return;
@@ -173,8 +194,10 @@ impl World {
         }
         match sweeping.run.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Pending => {
-                let asks_outside =
-                    matches!(sweeping.port.0.borrow().query, Some(Query::List | Query::Meet(_) | Query::Inquire(_)));
+                let asks_outside = matches!(
+                    sweeping.port.0.borrow().query,
+                    Some(Query::Count | Query::List | Query::Meet(_) | Query::Inquire(_))
+                );
                 let longest = if asks_outside { 400 } else { 20 };
                 self.replicas[node].sweep = Some(sweeping);
                 let after = self.chance.between(1, longest);
@@ -215,7 +238,18 @@ impl World {
             Query::Ledger if self.redis.away || self.replicas[node].epoch.is_none() => Reply::Nothing,
             Query::Ledger => Reply::Holders(self.redis.holders()),
             Query::List if self.silent() => Reply::Listed(None),
-            Query::List => Reply::Listed(Some(Listed { conversations: self.provider.list(now), count: None })),
+            Query::List => {
+                let count = (!self.chance.one_in(4)).then_some(self.provider.live.len() as u64);
+                Reply::Listed(Some(Listed { conversations: self.provider.list(now), count }))
+            }
+            Query::Count if store_away => Reply::Nothing,
+            Query::Count => {
+                let known =
+                    self.database.store.live_sessions().filter(|row| row.record.references.conversation().is_some());
+                let known = known.count() as u64;
+                let live = (!self.silent()).then_some(self.provider.live.len() as u64);
+                Reply::Count { live, known }
+            }
             Query::Table | Query::Rows(_) if store_away => Reply::Nothing,
             Query::Table => self.read_table(node),
             Query::Rows(call_ids) => {
@@ -305,7 +339,7 @@ impl World {
         let now = self.agenda.now;
         if now >= self.demand.1 {
             self.demand = (node, now + ON_DEMAND);
-            self.begin_sweep(node, Scope::Provider);
+            self.begin_sweep(node, Scope::Ends);
         }
     }
 }

@@ -30,6 +30,10 @@ pub(crate) enum Sabotage {
     ReleaseOnAmbiguous,
     /// An admission commits under any epoch.
     AnyEpoch,
+    /// A task dials however long ago its admission was.
+    DialAnyTime,
+    /// Nobody sweeps.
+    NoSweep,
 }
 
 /// The terms of one day.
@@ -62,6 +66,8 @@ pub(super) struct Terms {
     pub(super) silence: u64,
     /// A replica dies after one of its steps in so many.
     pub(super) crash: u64,
+    /// A replica is stopped for minutes right after one of so many commits of an admission.
+    pub(super) stall: u64,
     /// Between other faults.
     pub(super) fault_every: Millis,
     /// Between two things that an operator does.
@@ -81,17 +87,18 @@ impl Terms {
             cap,
             provider_cap: if chance.one_in(5) { cap } else { cap + 4 + slack },
             businesses: 2 + chance.place(4),
-            campaign_every: chance.between(8 * MINUTE, 20 * MINUTE),
+            campaign_every: chance.between(4 * MINUTE, 15 * MINUTE),
             inbound_every: chance.between(3 * MINUTE, 20 * MINUTE),
             lost: chance.between(0, 10 * wild),
             late: chance.between(0, 5 * wild),
             again: chance.between(0, 10 * wild),
             announced: chance.between(0, 100),
             ambiguous: chance.between(0, 40 * wild),
-            commit_in_doubt: rare(chance, 200),
-            batch_in_doubt: rare(chance, 200),
+            commit_in_doubt: rare(chance, 60),
+            batch_in_doubt: rare(chance, 100),
             silence: rare(chance, 50),
-            crash: rare(chance, 1_500),
+            crash: rare(chance, 800),
+            stall: rare(chance, 40),
             fault_every: rare(chance, 20 * MINUTE),
             operator_every: chance.between(20 * MINUTE, 120 * MINUTE),
             inbound: InboundPolicy {
@@ -112,6 +119,7 @@ impl Terms {
             batch_in_doubt: 0,
             silence: 0,
             crash: 0,
+            stall: 0,
             ..self.clone()
         }
     }
