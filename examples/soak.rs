@@ -38,6 +38,9 @@ struct Soak {
     /// Tells everything that happens on that one day.
     #[arg(long, requires = "seed")]
     trace: bool,
+    /// Takes something away from the gate, and sees whether the days show it.
+    #[arg(long, value_enum, default_value_t = Sabotage::Nothing)]
+    sabotage: Sabotage,
     /// Days at once; by default as many as there are cores.
     #[arg(long)]
     threads: Option<usize>,
@@ -47,12 +50,14 @@ struct Soak {
 #[derive(Default)]
 struct Account {
     tally: Tally,
+    /// The same days give the same number, on any machine.
+    fingerprint: u64,
     violations: Vec<String>,
 }
 
 impl Soak {
     fn day(&self, seed: u64) -> Day {
-        Day { seed, hours: self.hours, sabotage: Sabotage::Nothing }
+        Day { seed, hours: self.hours, sabotage: self.sabotage }
     }
 
     fn run(&self) -> (Account, u64) {
@@ -74,6 +79,7 @@ impl Soak {
                             let outcome = live_through(self.day(first + day), telling);
                             let mut account = account.lock().expect("nobody panics while writing the account");
                             account.tally.add(&outcome.tally);
+                            account.fingerprint = account.fingerprint.wrapping_add(outcome.hash);
                             account.violations.extend(outcome.violation.map(|violation| violation.to_string()));
                             bar.inc(1);
                         }
@@ -115,7 +121,7 @@ fn report_now_and_then(bar: &ProgressBar, done: &AtomicBool) {
 fn main() -> ExitCode {
     let soak = Soak::parse();
     let began = Instant::now();
-    let (Account { tally, violations }, days) = soak.run();
+    let (Account { tally, fingerprint, violations }, days) = soak.run();
     let seconds = began.elapsed().as_secs_f64();
     for violation in violations.iter().take(TOLD) {
         println!("{violation}\n");
@@ -133,7 +139,9 @@ fn main() -> ExitCode {
     );
     let corrections: Vec<_> = tally.corrections.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
     println!("sweeps     {}, which corrected: {}", tally.sweeps, corrections.join(", "));
-    println!("steps      {}", tally.steps);
+    let rare: Vec<_> = tally.rare.iter().map(|(what, count)| format!("{count} {what}")).collect();
+    println!("rare turns {}", rare.join(", "));
+    println!("steps      {}, fingerprint {fingerprint:016x}", tally.steps);
     println!("violations {}, leaks {}", violations.len(), tally.leaks);
     if violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use clap::ValueEnum;
+
 use super::World;
 use super::agenda::Agenda;
 use super::chance::{Chance, HOUR, Millis};
@@ -54,7 +56,7 @@ pub(crate) struct Violation {
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Day { seed, hours, .. } = self.day;
+        let Day { seed, hours, sabotage } = self.day;
         let (step, at) = (self.step, self.at);
         writeln!(
             f,
@@ -68,7 +70,11 @@ impl fmt::Display for Violation {
         for line in &self.story {
             writeln!(f, "  {line}")?;
         }
-        write!(f, "again: cargo run --release --example soak -- --hours {hours} --seed {seed} --trace")
+        write!(f, "again: cargo run --release --example soak -- --hours {hours} --seed {seed} --trace")?;
+        match sabotage.to_possible_value() {
+            Some(name) if sabotage != Sabotage::Nothing => write!(f, " --sabotage {}", name.get_name()),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Who looks on: after each step, whether what must always hold still does.
 
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use callgate::domain::call::{Slot, SlotState};
@@ -53,8 +54,12 @@ pub(super) struct Judge {
     allowed: u32,
     /// The highest limit that each business had.
     pub(super) limits: Vec<u32>,
+    /// Under which Idempotency-Key a call was asked for.
+    pub(super) keys: HashMap<CallId, u64>,
+    /// Keys under which a conversation began.
+    begun_keys: HashSet<u64>,
     /// Calls that an operator said to be over.
-    pub(super) disowned: std::collections::HashSet<CallId>,
+    pub(super) disowned: HashSet<CallId>,
     /// The first thing that does not hold.
     pub(super) found: Option<(Invariant, String)>,
     /// Ledger or rows have changed since the last look.
@@ -66,7 +71,9 @@ impl Judge {
         Self {
             allowed: cap,
             limits: limits.to_vec(),
-            disowned: std::collections::HashSet::new(),
+            keys: HashMap::new(),
+            begun_keys: HashSet::new(),
+            disowned: HashSet::new(),
             found: None,
             dirty: true,
         }
@@ -88,10 +95,13 @@ impl World {
     /// A conversation has begun: is it one too many?
     pub(super) fn judge_beginning(&mut self, talk: usize) {
         let entry = &self.provider.talks[talk];
-        if entry.call_id.is_none() {
-            return;
-        }
+        let Some(call_id) = entry.call_id else { return };
         let business = entry.business;
+        if let Some(key) = self.judge.keys.get(&call_id).copied()
+            && !self.judge.begun_keys.insert(key)
+        {
+            self.judge.find(Invariant::ExactlyOnce, || format!("a second conversation under key {key}: {call_id}"));
+        }
         let live = u32::try_from(self.provider.live_outbound().count()).unwrap_or(u32::MAX);
         if live > self.judge.allowed {
             let allowed = self.judge.allowed;
@@ -169,7 +179,7 @@ impl World {
         if !left.is_empty() {
             self.judge.find(Invariant::NoLeak, || left.join("; "));
         }
-        let mut seen = std::collections::HashMap::new();
+        let mut seen = HashMap::new();
         for row in self.database.store.sessions() {
             let Some(conversation) = row.record.references.conversation() else { continue };
             if let Some(other) = seen.insert(conversation.to_owned(), row.call_id) {

@@ -33,6 +33,9 @@ impl World {
                 None => return,
             },
         };
+        if let Some(key) = wish.key {
+            self.judge.keys.insert(call_id, key);
+        }
         let request = self.request(call_id, wish.business);
         match self.acquire(node, request) {
             Acquired::Granted(lease, epoch) => {

@@ -65,8 +65,10 @@ impl World {
             self.ask_somebody(after, wish.clone());
             if key.is_some() {
                 // The client asks again, perhaps another replica, perhaps at the same moment.
-                let again = if self.chance.one_in(2) { after } else { after + self.chance.between(1, 2 * MINUTE) };
-                self.ask_somebody(again, wish);
+                for longest in [0, SECOND, 2 * MINUTE] {
+                    let again = after + self.chance.between(0, longest);
+                    self.ask_somebody(again, wish.clone());
+                }
             }
         }
         self.tempt_fate();

@@ -20,7 +20,7 @@ pub(super) const ON_DEMAND: Millis = 5 * SECOND;
 pub(super) const GRACE: Millis = 60 * SECOND;
 
 /// A mechanism that a day goes without: what it protects must break.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Sabotage {
     /// Nothing is missing.
     Nothing,
