@@ -69,7 +69,7 @@ def demand_variable(name, where):
     if name in aliases or name in plain_variables:
         return
     parts = name.split("__")
-    plan = len(parts) == 4 and parts[1] == "PLANS" and parts[3] in ("LIMIT", "RESERVED")
+    plan = len(parts) == 4 and parts[1] == "PLANS" and parts[3] in ("LIMIT", "RESERVED", "MAX_DURATION_SECONDS")
     key = ".".join(parts[1:]).lower()
     demand(plan or (parts[0] == "CALLGATE" and key in known_keys), f"{where}: there is no setting behind {name}")
 

@@ -1,8 +1,9 @@
-//! The guardian: an actor that panics starts again at the same address.
+//! The guardian: an actor that panics, or is wedged, starts again at the same address.
 //!
 //! actix's own supervisor drops an actor that panics. This one catches the unwind, waits a little longer each
 //! time, and starts the actor again with its mailbox; queued messages are answered after the restart, only the
 //! message at which it crashed is lost. Too many crashes in a window end the process: restarting cannot help.
+//! That an actor is wedged is found by [`super::watch`], and counts as a crash.
 
 use std::any::Any;
 use std::collections::VecDeque;
@@ -10,11 +11,15 @@ use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
-use actix::dev::channel;
-use actix::{Actor, Addr, ArbiterHandle, Context, Supervised};
+use actix::dev::{ToEnvelope, channel};
+use actix::{Actor, Addr, ArbiterHandle, Context, Handler, Supervised};
 use futures_util::FutureExt;
+use tokio::sync::mpsc;
 
+use super::ping::Ping;
 use super::roster::Roster;
+use super::watch::{Lives, Watch};
+use crate::domain::back_off::BackOff;
 
 /// Mailbox slots beside one per sender.
 const MAILBOX: usize = 256;
@@ -60,54 +65,64 @@ impl Crashes {
         if self.times.len() > self.limits.crashes {
             return None;
         }
-        let doublings = u32::try_from(self.times.len() - 1).unwrap_or(u32::MAX).min(16);
-        Some((self.limits.first_pause * 2u32.pow(doublings)).min(self.limits.longest_pause))
+        let pauses = BackOff { first: self.limits.first_pause, longest: self.limits.longest_pause };
+        Some(pauses.pause(u32::try_from(self.times.len()).unwrap_or(u32::MAX), 0.0))
     }
 }
 
-/// Starts an actor on `arbiter` and keeps it alive. `give_up` is called where it crashes too often.
+/// Starts an actor on `arbiter` and keeps it alive; `watch` looks whether it answers. `give_up` is called where it crashes
+/// too often.
 pub fn guard<A, F>(
     name: &'static str,
     arbiter: &ArbiterHandle,
     roster: &Roster,
     limits: RestartLimits,
+    watch: &Watch,
     make: F,
     give_up: impl FnOnce(&str) + Send + 'static,
 ) -> Addr<A>
 where
-    A: Actor<Context = Context<A>> + Supervised,
+    A: Actor<Context = Context<A>> + Supervised + Handler<Ping>,
+    Context<A>: ToEnvelope<A, Ping>,
     F: FnOnce() -> A + Send + 'static,
 {
     let (sender, receiver) = channel::channel(MAILBOX);
     let address = Addr::new(sender);
     let roster = roster.clone();
     roster.started(name);
+    roster.limited(name, limits);
+    let (lives, (orders, mut ordered)) = (Lives::default(), mpsc::unbounded_channel());
+    watch.add(name, &address, lives.clone(), orders);
     arbiter.spawn_fn(move || {
         let mut life = Context::with_receiver(receiver).into_future(make());
         actix::spawn(async move {
             let mut crashes = Crashes { limits, times: VecDeque::new() };
             loop {
                 let turn = AssertUnwindSafe(std::future::poll_fn(|cx| Pin::new(&mut life).poll(cx)));
-                let Err(panic) = turn.catch_unwind().await else {
-                    roster.stopped(name);
-                    return;
+                let reason = tokio::select! {
+                    ended = turn.catch_unwind() => match ended {
+                        Ok(()) => break,
+                        Err(panic) => reason_of(panic.as_ref()),
+                    },
+                    Some(reason) = ordered.recv() => reason,
                 };
-                let reason = reason_of(panic.as_ref());
+                lives.next();
                 tracing::error!(actor = name, reason, "an actor crashed");
-                let Some(pause) = crashes.count(Instant::now()) else {
-                    roster.crashed(name, &reason);
-                    roster.stopped(name);
-                    give_up(name);
-                    return;
-                };
                 roster.crashed(name, &reason);
+                let Some(pause) = crashes.count(Instant::now()) else {
+                    give_up(name);
+                    break;
+                };
                 tokio::time::sleep(pause).await;
                 if !life.restart() {
-                    roster.stopped(name);
-                    return;
+                    break;
                 }
+                // What was concluded of the life before says nothing of this one.
+                while ordered.try_recv().is_ok() {}
                 roster.restarted(name);
             }
+            lives.end();
+            roster.stopped(name);
         });
     });
     address

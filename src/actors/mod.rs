@@ -11,10 +11,12 @@
 //! | `supervisor`, `sweep` | the SupervisorActor: periodic comparison of all views |
 //! | `sweeper` | which replica does that for all |
 //! | `guardian`, `roster`, `crash` | restarts, and the record of them |
+//! | `watch`, `pulse`, `ping`, `deadline` | finding actors that do not answer, and threads that are blocked |
 //! | `keyed`, `twins` | one at a time per key: on this replica, and over several |
 
 pub mod capacity;
 pub mod crash;
+mod deadline;
 pub mod directory;
 pub mod gate;
 pub mod guardian;
@@ -23,6 +25,8 @@ pub mod journal;
 mod keyed;
 pub mod lease;
 pub mod outbound;
+pub mod ping;
+pub mod pulse;
 pub mod roster;
 pub mod services;
 pub mod session;
@@ -30,5 +34,6 @@ pub mod supervisor;
 mod sweep;
 pub mod sweeper;
 mod twins;
+pub mod watch;
 
 pub use gate::{Gate, GateParts};

@@ -14,7 +14,7 @@ use super::lease::Lease;
 use super::services::Nudge;
 use super::session::{Admit, AdmitError, Admitted, PlacementAnswer};
 use super::twins::Patience;
-use crate::domain::admission::{Rejection, Request};
+use crate::domain::admission::Request;
 use crate::domain::business::Business;
 use crate::domain::call::{Command, Direction, EndReason, Profile, Record, Source, Status};
 use crate::domain::ids::{AgentId, BusinessId, CallId, PhoneNumberId, PoolId};
@@ -84,6 +84,8 @@ pub struct Placed {
 struct Checked {
     business: Arc<Business>,
     to_number: E164,
+    /// The smaller of what was asked for and what the plan allows.
+    max_duration_seconds: Option<u32>,
 }
 
 impl Gate {
@@ -158,7 +160,8 @@ impl Gate {
         if self.cache().is_do_not_call(&business.id, &to_number).await? {
             return refuse(Refused::DoNotCall);
         }
-        Ok(Checked { business, to_number })
+        let max_duration_seconds = self.plans().longest_call(&business.plan, request.max_duration_seconds);
+        Ok(Checked { business, to_number, max_duration_seconds })
     }
 
     /// Which call a key stands for: the first whose stream is absent, or that was made and may not be made again.
@@ -247,7 +250,7 @@ impl Gate {
             Ok(Err(AcquireError::Recovering)) | Err(_) => GateError::Recovering,
             Ok(Err(AcquireError::Unavailable)) => GateError::LedgerAway,
         };
-        if matches!(error, GateError::NoSlot(Rejection::GlobalCapacity, _)) {
+        if matches!(error, GateError::NoSlot(why, _) if why.is_for_want_of_a_slot()) {
             self.supervisor().do_send(Nudge::Full);
         }
         let reason = error.code();
@@ -302,7 +305,7 @@ fn admission(call_id: CallId, request: &CallRequest, checked: &Checked, lease: L
         counterpart: Some(checked.to_number.masked()),
         user_id: request.user_id.clone(),
         request_hash: request.idempotency.as_ref().map(|key| key.body_hash.clone()),
-        max_duration_seconds: request.max_duration_seconds,
+        max_duration_seconds: checked.max_duration_seconds,
     };
     Admit {
         command: Command::Request { profile, epoch: lease.epoch().0, business_limit: lease.standing().business_limit },

@@ -1,14 +1,21 @@
 //! The roster: every actor's state and crashes, for `/debug/actors` and the metrics.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 
+use super::guardian::RestartLimits;
+use super::pulse::WatchLimits;
 use crate::sources;
 use crate::telemetry::Metrics;
+
+/// Crashes are counted in this window where no limits say otherwise.
+const WINDOW: Duration = Duration::from_mins(1);
+/// As many crashes are remembered.
+const REMEMBERED: usize = 1_000;
 
 /// How an actor is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +44,7 @@ impl ActorState {
 pub struct Crash {
     /// When.
     pub at: DateTime<Utc>,
-    /// What the panic said.
+    /// What the panic said, or what showed that it is wedged.
     pub reason: String,
 }
 
@@ -56,6 +63,14 @@ pub struct ActorStatus {
     pub last_crash: Option<Crash>,
     /// When it last started.
     pub started: Instant,
+    /// Crashes in the window of its limits, or in the last minute.
+    pub crashes_in_window: usize,
+    /// How often it may crash before the process ends; none where it may for ever.
+    pub limits: Option<RestartLimits>,
+    /// When it last answered a ping.
+    pub answered: Option<Instant>,
+    /// How often it did not answer in time.
+    pub wedged: u64,
 }
 
 #[derive(Debug)]
@@ -65,19 +80,30 @@ struct Line {
     restarts: u64,
     last_crash: Option<Crash>,
     started: Instant,
+    crashes: VecDeque<Instant>,
+    limits: Option<RestartLimits>,
+    answered: Option<Instant>,
+    wedged: u64,
+}
+
+impl Line {
+    fn window(&self) -> Duration {
+        self.limits.map_or(WINDOW, |limits| limits.window)
+    }
 }
 
 /// Shared by all guardians of a node.
 #[derive(Clone, Debug)]
 pub struct Roster {
     lines: Arc<Mutex<BTreeMap<&'static str, Line>>>,
+    watch: Arc<OnceLock<WatchLimits>>,
     metrics: Arc<Metrics>,
 }
 
 impl Roster {
     /// An empty roster.
     pub fn new(metrics: Arc<Metrics>) -> Self {
-        Self { lines: Arc::default(), metrics }
+        Self { lines: Arc::default(), watch: Arc::default(), metrics }
     }
 
     /// A counter for the messages that the actor has taken and not answered yet.
@@ -94,11 +120,41 @@ impl Roster {
         line.started = Instant::now();
     }
 
-    /// It panicked.
+    /// So often it may crash.
+    pub fn limited(&self, name: &'static str, limits: RestartLimits) {
+        line(&mut self.lock(), name).limits = Some(limits);
+    }
+
+    /// A watch as patient as this pings the actors. Set once.
+    pub(super) fn watched(&self, limits: WatchLimits) {
+        let _ = self.watch.set(limits);
+    }
+
+    /// How patient the watch is that pings the actors, if there is one.
+    pub fn watch(&self) -> Option<WatchLimits> {
+        self.watch.get().copied()
+    }
+
+    /// It answered a ping then.
+    pub fn answered(&self, name: &'static str, at: Instant) {
+        line(&mut self.lock(), name).answered = Some(at);
+    }
+
+    /// It did not answer in time.
+    pub fn wedged(&self, name: &'static str) {
+        line(&mut self.lock(), name).wedged += 1;
+        self.metrics.record_wedged_actor(name);
+    }
+
+    /// It panicked, or is wedged.
     pub fn crashed(&self, name: &'static str, reason: &str) {
         let mut lines = self.lock();
         let line = line(&mut lines, name);
         line.state = ActorState::Restarting;
+        if line.crashes.len() == REMEMBERED {
+            line.crashes.pop_front();
+        }
+        line.crashes.push_back(Instant::now());
         line.last_crash = Some(Crash { at: sources::now(), reason: reason.chars().take(300).collect() });
     }
 
@@ -119,7 +175,7 @@ impl Roster {
 
     /// Every actor, by name.
     pub fn all(&self) -> Vec<ActorStatus> {
-        let lines = self.lock();
+        let (lines, now) = (self.lock(), Instant::now());
         let status = |(name, line): (&&'static str, &Line)| ActorStatus {
             name,
             state: line.state,
@@ -127,6 +183,10 @@ impl Roster {
             restarts: line.restarts,
             last_crash: line.last_crash.clone(),
             started: line.started,
+            crashes_in_window: line.crashes.iter().filter(|at| now.duration_since(**at) <= line.window()).count(),
+            limits: line.limits,
+            answered: line.answered,
+            wedged: line.wedged,
         };
         lines.iter().map(status).collect()
     }
@@ -144,5 +204,9 @@ fn line<'a>(lines: &'a mut BTreeMap<&'static str, Line>, name: &'static str) -> 
         restarts: 0,
         last_crash: None,
         started: Instant::now(),
+        crashes: VecDeque::new(),
+        limits: None,
+        answered: None,
+        wedged: 0,
     })
 }

@@ -8,6 +8,7 @@ use actix::{Addr, Message, Recipient};
 
 use super::capacity::CapacityActor;
 use super::journal::JournalActor;
+use crate::domain::call::StallLimits;
 use crate::provider::{HangUpWay, VoiceProvider};
 use crate::store::EventStore;
 use crate::telemetry::Metrics;
@@ -20,7 +21,7 @@ pub enum Nudge {
     PlacementDecided,
     /// Only the provider can tell what became of a placement.
     PlacementInDoubt,
-    /// The pool is full, and a call was refused: some may be over whose webhook is still to come.
+    /// A call was refused for want of a slot: others may be over whose webhook is still to come.
     Full,
 }
 
@@ -42,6 +43,8 @@ pub struct Services {
     pub idle_after: Duration,
     /// The allowed ways to hang up, in order.
     pub hang_up_ways: Vec<HangUpWay>,
+    /// When a hang-up that is not confirmed is reported.
+    pub stall_limits: StallLimits,
     /// Whom to tell what others may be waiting for.
     pub supervisor: OnceLock<Recipient<Nudge>>,
     /// Placements that are under way.

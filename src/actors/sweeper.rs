@@ -13,6 +13,10 @@ use crate::store::{Store, StoreError};
 const LOCK: Duration = Duration::from_secs(15);
 /// The lock of the replica that sweeps on the interval.
 const SWEEPER: &str = "sweeper";
+/// The lock of a sweep that is under way, for whatever reason, and how long it is kept without being renewed.
+const RUN: (&str, Duration) = ("sweep", Duration::from_secs(10));
+/// Between two looks whether another replica's sweep is done.
+const RUN_LOOK: Duration = Duration::from_millis(250);
 
 /// Who sweeps on the interval.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +99,29 @@ impl Candidate {
     pub(super) async fn looks(&self, occasion: Occasion, for_: Duration) -> bool {
         let mut standing = self.standing.lock().await;
         self.hold(&mut standing, occasion.lock(), for_).await.is_ok_and(|holder| holder.as_ref() == Some(&self.holder))
+    }
+
+    /// Does the work of a sweep while no other replica sweeps: waits until that is so, and keeps it so meanwhile.
+    ///
+    /// A database that does not answer keeps nobody waiting: without it no sweep goes far, and two at once do no harm.
+    pub(super) async fn while_nobody_sweeps<T>(&self, work: impl Future<Output = T>) -> T {
+        let (lock, kept_for) = RUN;
+        while self.store.hold_lock(lock, &self.holder, kept_for).await.is_ok_and(|held| !held.mine) {
+            tokio::time::sleep(RUN_LOOK).await;
+        }
+        let renew = async {
+            loop {
+                tokio::time::sleep(kept_for / 3).await;
+                let _ = self.store.hold_lock(lock, &self.holder, kept_for).await;
+            }
+        };
+        let done = tokio::select! {
+            done = work => done,
+            () = renew => unreachable!("it is renewed until the work is done"),
+        };
+        // It runs out by itself.
+        let _ = self.store.release_lock(lock, &self.holder).await;
+        done
     }
 
     /// Leaves everything to others, until it stands again.
@@ -198,6 +225,32 @@ mod tests {
         only.sit_out().await;
         assert_eq!(only.stand().await, Sweeper::Unknown);
         assert_eq!(only.stand().await, Sweeper::Here);
+    }
+
+    #[actix::test]
+    async fn i3_sweeps_of_two_processes_come_one_after_the_other() {
+        let (_folder, store) = database().await;
+        let (first, second) = (candidate(&store, "a"), candidate(&store, "b"));
+        let (begin, begun) = tokio::sync::oneshot::channel();
+        let (finish, finished) = tokio::sync::oneshot::channel::<()>();
+        let course = std::cell::RefCell::new(Vec::new());
+        let one = first.while_nobody_sweeps(async {
+            course.borrow_mut().push("the first begins");
+            begin.send(()).unwrap();
+            finished.await.unwrap();
+            course.borrow_mut().push("the first is done");
+        });
+        let other = async {
+            begun.await.unwrap();
+            let waits = second.while_nobody_sweeps(async { course.borrow_mut().push("the second") });
+            let lets_go = async {
+                assert!(!store.hold_lock(RUN.0, "somebody", RUN.1).await.unwrap().mine, "it is taken");
+                finish.send(()).unwrap();
+            };
+            tokio::join!(waits, lets_go);
+        };
+        tokio::join!(one, other);
+        assert_eq!(*course.borrow(), ["the first begins", "the first is done", "the second"]);
     }
 
     #[actix::test]

@@ -4,6 +4,7 @@ mod application;
 mod demo;
 mod keys;
 mod migrate;
+mod reconcile;
 mod replay;
 mod serve;
 mod simulator;
@@ -35,6 +36,8 @@ enum Command {
     Simulator(simulator::Arguments),
     /// Bring the database schema up to date, or show what is missing
     Migrate(migrate::Arguments),
+    /// Run one sweep: compare ledger, database and provider, repair what drifted, and print the report
+    Reconcile(reconcile::Arguments),
     /// Replay the events: rebuild the session table, or compare with it
     Replay(replay::Arguments),
     /// Make, list and revoke API keys
@@ -82,6 +85,7 @@ pub fn run() -> ExitCode {
             Command::Demo(arguments) => demo::run(arguments).await,
             Command::Simulator(arguments) => simulator::run(arguments).await,
             Command::Migrate(arguments) => migrate::run(arguments).await,
+            Command::Reconcile(arguments) => reconcile::run(arguments).await,
             Command::Replay(arguments) => replay::run(arguments).await,
             Command::Keys(arguments) => keys::run(arguments).await,
         }

@@ -4,6 +4,7 @@
 //! time and ids are handed in. That is what makes the properties testable.
 
 pub mod admission;
+pub mod back_off;
 pub mod business;
 pub mod call;
 pub mod ids;

@@ -11,6 +11,8 @@ pub struct Plan {
     pub limit: Option<u32>,
     /// Slots of the pool that only businesses of this plan may use.
     pub reserved: u32,
+    /// How long a call may last, in seconds; `None`: as long as it does.
+    pub max_duration_seconds: Option<u32>,
 }
 
 /// The plans on offer, by name.
@@ -28,6 +30,12 @@ impl Plans {
         self.0.iter()
     }
 
+    /// How long a call on that plan may last, in seconds, where its request asked for `asked`: the smaller of the two.
+    pub fn longest_call(&self, plan: &PlanName, asked: Option<u32>) -> Option<u32> {
+        let allowed = self.get(plan).and_then(|plan| plan.max_duration_seconds);
+        asked.into_iter().chain(allowed).min()
+    }
+
     /// What each plan keeps in reserve; plans without a reserve are left out.
     pub fn reserves(&self) -> BTreeMap<PlanName, u32> {
         self.0.iter().filter(|(_, plan)| plan.reserved > 0).map(|(name, plan)| (name.clone(), plan.reserved)).collect()
@@ -37,5 +45,29 @@ impl Plans {
 impl FromIterator<(PlanName, Plan)> for Plans {
     fn from_iter<I: IntoIterator<Item = (PlanName, Plan)>>(plans: I) -> Self {
         Self(plans.into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::neither("FREE", None, None)]
+    #[case::the_requests("FREE", Some(60), Some(60))]
+    #[case::the_plans("SHORT", None, Some(30))]
+    #[case::the_plan_is_stricter("SHORT", Some(60), Some(30))]
+    #[case::the_request_is_stricter("SHORT", Some(10), Some(10))]
+    #[case::a_plan_that_is_gone("GONE", Some(60), Some(60))]
+    fn a_call_lasts_no_longer_than_its_plan_and_its_request_say(
+        #[case] plan: &str,
+        #[case] asked: Option<u32>,
+        #[case] longest: Option<u32>,
+    ) {
+        let terms = |max_duration_seconds| Plan { limit: None, reserved: 0, max_duration_seconds };
+        let plans: Plans =
+            [("FREE".parse().unwrap(), terms(None)), ("SHORT".parse().unwrap(), terms(Some(30)))].into_iter().collect();
+        assert_eq!(plans.longest_call(&plan.parse().unwrap(), asked), longest);
     }
 }

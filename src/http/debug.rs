@@ -1,5 +1,7 @@
 //! `/debug/actors`: the actors as they are.
 
+use std::time::Duration;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 
@@ -8,12 +10,16 @@ use super::call_view::time;
 use super::problem::Problem;
 use super::request;
 use super::state::AppState;
+use crate::actors::pulse::WatchLimits;
 use crate::actors::roster::ActorStatus;
 use crate::actors::session::View;
 use crate::actors::supervisor::LastSweep;
 use crate::actors::sweeper::Sweeper;
 use crate::actors::{journal, supervisor};
 use crate::sources;
+
+/// An actor that does not show itself within this is shown without its state.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 fn view(actor: &ActorStatus) -> Value {
     json!({
@@ -23,6 +29,38 @@ fn view(actor: &ActorStatus) -> Value {
         "restarts": actor.restarts,
         "lastCrash": actor.last_crash.as_ref().map(|crash| json!({ "at": time(crash.at), "reason": crash.reason })),
         "uptimeSeconds": actor.started.elapsed().as_secs(),
+    })
+}
+
+/// The record of an actor's restarts, and how often it may crash.
+fn record(actor: &ActorStatus) -> Value {
+    let limits = actor.limits.map(|limits| {
+        json!({
+            "crashes": limits.crashes,
+            "windowSeconds": limits.window.as_secs(),
+            "firstPauseMilliseconds": limits.first_pause.as_millis(),
+            "longestPauseMilliseconds": limits.longest_pause.as_millis(),
+        })
+    });
+    json!({
+        "name": actor.name,
+        "state": actor.state.as_str(),
+        "restarts": actor.restarts,
+        "crashesInWindow": actor.crashes_in_window,
+        "limits": limits,
+        "lastCrash": actor.last_crash.as_ref().map(|crash| json!({ "at": time(crash.at), "reason": crash.reason })),
+        "wedged": actor.wedged,
+        "pingAnsweredSecondsAgo": actor.answered.map(|answered| answered.elapsed().as_secs()),
+    })
+}
+
+fn patience(limits: WatchLimits) -> Value {
+    json!({
+        "pingEverySeconds": limits.every.as_secs_f64(),
+        "answerWithinSeconds": limits.answer_within.as_secs_f64(),
+        "restartWithinSeconds": limits.restart_within.as_secs_f64(),
+        "sessionAnswersWithinSeconds": limits.session_within.as_secs_f64(),
+        "exitWithinSeconds": limits.exit_within.as_secs_f64(),
     })
 }
 
@@ -84,7 +122,8 @@ pub(super) async fn capacity(_: CanRead, state: web::Data<AppState>) -> HttpResp
 
 /// `GET /debug/actors/journal`
 pub(super) async fn journal(_: CanRead, state: web::Data<AppState>) -> HttpResponse {
-    let journal = state.gate.journal().send(journal::Inspect).await.ok();
+    let journal = tokio::time::timeout(PATIENCE, state.gate.journal().send(journal::Inspect)).await;
+    let journal = journal.ok().and_then(Result::ok);
     let journal = journal.map(|journal| json!({ "waiting": journal.waiting, "committing": journal.committing }));
     HttpResponse::Ok().json(json!({ "actor": line(&state, "journal"), "journal": journal }))
 }
@@ -107,7 +146,8 @@ fn sweeper(sweeper: &Sweeper) -> Option<&str> {
 
 /// `GET /debug/actors/supervisor`
 pub(super) async fn supervisor(_: CanRead, state: web::Data<AppState>) -> HttpResponse {
-    let supervisor = state.gate.supervisor().send(supervisor::Inspect).await.ok().map(|view| {
+    let shown = tokio::time::timeout(PATIENCE, state.gate.supervisor().send(supervisor::Inspect)).await;
+    let supervisor = shown.ok().and_then(Result::ok).map(|view| {
         let missing: Vec<_> = view
             .missing
             .iter()
@@ -125,7 +165,13 @@ pub(super) async fn supervisor(_: CanRead, state: web::Data<AppState>) -> HttpRe
             "missing": missing,
         })
     });
-    HttpResponse::Ok().json(json!({ "actor": line(&state, "supervisor"), "supervisor": supervisor }))
+    let roster = state.gate.roster();
+    HttpResponse::Ok().json(json!({
+        "actor": line(&state, "supervisor"),
+        "supervisor": supervisor,
+        "watch": roster.watch().map(patience),
+        "actors": roster.all().iter().map(record).collect::<Vec<_>>(),
+    }))
 }
 
 /// `GET /debug/actors/sessions/{callId}`
@@ -147,6 +193,9 @@ pub(super) async fn session(
         "ageSeconds": (sources::now() - record.announced_at).num_seconds().max(0),
         "dialling": view.dialling,
         "hangUpAttempts": view.hang_up_attempts,
+        "lastHangUpError": view.last_hang_up_error,
+        "nextHangUpAt": view.next_hang_up_at.map(time),
+        "hangUpStalled": record.hang_up_stalled,
         "node": sources::node(),
     })))
 }

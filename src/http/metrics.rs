@@ -57,4 +57,7 @@ async fn observe(gate: &Gate) {
             metrics.set_calls(status.as_str(), i64::try_from(calls).unwrap_or(i64::MAX));
         }
     }
+    if let Ok(stalled) = gate.store().count_stalled().await {
+        metrics.stuck_terminations.set(i64::try_from(stalled).unwrap_or(i64::MAX));
+    }
 }

@@ -18,6 +18,8 @@ pub struct PlanSettings {
     pub limit: Option<u32>,
     /// Slots that only businesses on the plan may take.
     pub reserved: u32,
+    /// Seconds that a call may last; none: as long as it does.
+    pub max_duration_seconds: Option<u32>,
 }
 
 impl PlansSettings {
@@ -37,12 +39,21 @@ impl PlansSettings {
             }
             let limit = section.whole("limit", 0..=100_000)?;
             let reserved = if section.has("reserved") { section.whole("reserved", 0..=100_000)? } else { 0 };
+            let longest = if section.has("max_duration_seconds") {
+                section.whole("max_duration_seconds", 0..=86_400)?
+            } else {
+                0
+            };
             reserved_by_all = reserved_by_all.saturating_add(reserved);
             if reserved_by_all > global_cap {
                 let accepted = format!("reserves that together are at most capacity.global_cap = {global_cap}");
                 return Err(section.refuse("reserved", &accepted));
             }
-            let plan = PlanSettings { limit: (limit > 0).then_some(limit), reserved };
+            let plan = PlanSettings {
+                limit: (limit > 0).then_some(limit),
+                reserved,
+                max_duration_seconds: (longest > 0).then_some(longest),
+            };
             by_name.insert(name.to_owned(), plan);
         }
         Ok(Self { by_name })

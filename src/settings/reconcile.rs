@@ -21,6 +21,8 @@ pub struct ReconcileSettings {
     pub blind_max_age: Duration,
     /// What happens to a call that is live at the provider and unknown here.
     pub unmanaged: Unmanaged,
+    /// A hang-up that takes longer is reported; it is tried on all the same.
+    pub stuck_termination: Duration,
     /// At least this between two questions to the provider of a gate that is full; none: it never asks.
     pub on_demand: Option<Duration>,
     /// Questions to the provider that a sweep asks in a second at most.
@@ -53,6 +55,7 @@ impl ReconcileSettings {
                 "terminate" => Some(Unmanaged::Terminate),
                 _ => None,
             })?,
+            stuck_termination: section.seconds("stuck_termination_seconds", 1..=86_400)?,
             requests_per_second: section.whole("requests_per_second", 1..=10_000)?,
             concurrent_requests: section.whole("concurrent_requests", 1..=64)?,
             on_demand: (!on_demand.is_zero()).then_some(on_demand),

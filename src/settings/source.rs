@@ -126,7 +126,7 @@ impl Layers {
         let (shown, accepted) = if known.under(section).next().is_none() {
             ("***".to_owned(), format!("the sections {}", known.sections()))
         } else if section == "plans" {
-            (shown(value), "plans.NAME.limit and plans.NAME.reserved".to_owned())
+            (shown(value), "plans.NAME.limit, plans.NAME.reserved and plans.NAME.max_duration_seconds".to_owned())
         } else {
             let names: Vec<_> = known.under(section).collect();
             let shown = if DISCREET_SECTIONS.contains(&section) { "***".to_owned() } else { shown(value) };
@@ -187,7 +187,7 @@ fn is_plan_key(key: &str) -> bool {
     let mut parts = key.split('.');
     parts.next() == Some("plans")
         && parts.next().is_some()
-        && matches!(parts.next(), Some("limit" | "reserved"))
+        && matches!(parts.next(), Some("limit" | "reserved" | "max_duration_seconds"))
         && parts.next().is_none()
 }
 

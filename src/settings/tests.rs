@@ -41,6 +41,7 @@ fn the_defaults_are_those_of_the_documentation() {
     assert_eq!(settings.reconcile.max_call_age, seconds(3600));
     assert_eq!(settings.reconcile.blind_max_age, seconds(14_400));
     assert_eq!(settings.reconcile.unmanaged, Unmanaged::Adopt);
+    assert_eq!(settings.reconcile.stuck_termination, seconds(300));
     assert_eq!(settings.reconcile.on_demand, Some(seconds(5)));
     assert_eq!(settings.provider.kind, ProviderKind::Simulator);
     assert_eq!(settings.provider.transport, ProviderTransport::Twilio);
@@ -156,14 +157,15 @@ fn an_empty_usual_name_is_unset_and_an_empty_name_by_key_means_none() {
 
 #[test]
 fn names_are_compared_without_case() {
-    let overlay = overlay("[Plans.pro]\nLimit = 4\n[plans.gold]\nlimit = 2\n[server]\n");
+    let overlay = overlay("[Plans.pro]\nLimit = 4\n[plans.gold]\nlimit = 2\nmax_duration_seconds = 90\n[server]\n");
     let environment = environment([("callgate__Capacity__GLOBAL_CAP", "9"), ("CALLGATE__PLANS__Pro__RESERVED", "2")]);
 
     let settings = Settings::load(Some(&overlay.path), environment).unwrap();
 
     assert_eq!(settings.capacity.global_cap, 9);
     assert_eq!(settings.plans.by_name["PRO"], plan("", Some(4), 2).1);
-    assert_eq!(settings.plans.by_name["GOLD"], plan("", Some(2), 0).1);
+    let gold = PlanSettings { max_duration_seconds: Some(90), ..plan("", Some(2), 0).1 };
+    assert_eq!(settings.plans.by_name["GOLD"], gold);
 }
 
 #[test]
@@ -289,7 +291,7 @@ fn zero_means_never_none_or_at_once_where_it_is_documented() {
 #[case::value_for_a_plan(
     "CALLGATE__PLANS__PRO",
     "9",
-    r#"plans.PRO = "9": no such key; accepted are plans.NAME.limit and plans.NAME.reserved"#
+    r#"plans.PRO = "9": no such key; accepted are plans.NAME.limit, plans.NAME.reserved and plans.NAME.max_duration_seconds"#
 )]
 #[case::unknown_section(
     "CALLGATE__ATUH__ADMIN_KEY",
@@ -321,7 +323,7 @@ fn a_mistake_in_the_environment_is_one_line(#[case] name: &str, #[case] value: &
 )]
 #[case::empty_plan(
     "[plans.GOLD]",
-    "plans.GOLD = {}: no such key; accepted are plans.NAME.limit and plans.NAME.reserved"
+    "plans.GOLD = {}: no such key; accepted are plans.NAME.limit, plans.NAME.reserved and plans.NAME.max_duration_seconds"
 )]
 fn a_mistake_in_a_file_is_one_line(#[case] text: &str, #[case] line: &str) {
     let overlay = overlay(text);
@@ -407,7 +409,7 @@ fn seconds(seconds: u64) -> Duration {
 }
 
 fn plan(name: &str, limit: Option<u32>, reserved: u32) -> (String, PlanSettings) {
-    (name.to_owned(), PlanSettings { limit, reserved })
+    (name.to_owned(), PlanSettings { limit, reserved, max_duration_seconds: None })
 }
 
 struct Overlay {

@@ -129,6 +129,11 @@ mod tests {
     })]
     #[case(EventKind::PlacementUncertain { doubt: Doubt::Timeout })]
     #[case(EventKind::TerminationRequested { reason: TerminationReason::MaxDuration })]
+    #[case(EventKind::HangUpStalled {
+        attempts: 10,
+        seconds: 300,
+        detail: "monitor: not confirmed".to_owned(),
+    })]
     #[case(EventKind::CallEnded {
         reason: EndReason::Operator,
         witness: Witness::Operator,

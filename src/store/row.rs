@@ -21,6 +21,8 @@ struct Metadata {
     end_reason: Option<EndReason>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    hang_up_stalled: bool,
 }
 
 /// The row of a call as it stands at `sequence`.
@@ -32,6 +34,7 @@ pub(super) fn row_of(call_id: CallId, record: &Record, sequence: Sequence) -> Ac
         references: record.references.clone(),
         end_reason: record.end_reason,
         detail: record.detail.clone(),
+        hang_up_stalled: record.hang_up_stalled,
     };
     ActiveModel {
         call_id: Set(call_id.to_string()),
@@ -68,6 +71,7 @@ pub(super) fn record_of(row: &Model) -> Result<(CallId, Record, Sequence), Store
         ended_at: row.ended_at,
         end_reason: metadata.end_reason,
         detail: metadata.detail,
+        hang_up_stalled: metadata.hang_up_stalled,
     };
     Ok((call_id, record, Sequence(row.sequence.try_into().unwrap_or(0))))
 }

@@ -13,9 +13,9 @@ use crate::sources;
 /// One sweep.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Run {
-    /// `full` or `ledger`.
+    /// `full`, `ledger`, `provider` or `ends`.
     pub scope: String,
-    /// `start`, `interval`, `demand` or `request`.
+    /// `start`, `interval`, `demand`, `doubt`, `request` or `command`.
     pub trigger: String,
     /// The replica that swept.
     pub node: String,

@@ -224,6 +224,17 @@ impl Store {
             .collect()
     }
 
+    /// How many calls are being hung up for so long that it was reported.
+    pub async fn count_stalled(&self) -> Result<u64, StoreError> {
+        let being_hung_up = Entity::find().filter(is_live()).filter(Column::Status.eq(Status::Terminating.as_str()));
+        let rows = being_hung_up.all(self.reader()).await?;
+        let mut stalled = 0;
+        for row in rows {
+            stalled += u64::from(Session::try_from(row)?.record.hang_up_stalled);
+        }
+        Ok(stalled)
+    }
+
     /// How many live calls a business has.
     pub async fn count_live_of(&self, business: &BusinessId) -> Result<u64, StoreError> {
         let count: Option<i64> = Entity::find()

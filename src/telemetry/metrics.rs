@@ -124,6 +124,10 @@ metrics! {
     webhooks: Family<Webhook, Counter> = "callgate_webhooks_total";
     /// Attempts to hang up
     hangups: Family<HangUp, Counter> = "callgate_hangups_total";
+    /// Hang-ups that took long and were reported; each goes on until it is confirmed
+    pub hangups_stalled: Counter = "callgate_hangups_stalled_total";
+    /// Calls whose hang-up took long, was reported, and is not confirmed yet
+    pub stuck_terminations: Gauge = "callgate_stuck_terminations";
 
     /// Appends in one commit
     pub commit_batch_size: Histogram = "callgate_commit_batch_size" from batch_sizes();
@@ -141,6 +145,8 @@ metrics! {
 
     /// Actors restarted after a crash
     actor_restarts: Family<Actor, Counter> = "callgate_actor_restarts_total";
+    /// Actors that did not answer in time
+    actors_wedged: Family<Actor, Counter> = "callgate_actors_wedged_total";
     /// Session actors in memory
     pub sessions_live: Gauge = "callgate_sessions_live";
 
@@ -292,6 +298,11 @@ impl Metrics {
         self.actor_restarts.get_or_create_owned(&Actor::new(actor)).inc();
     }
 
+    /// An actor did not answer in time.
+    pub fn record_wedged_actor(&self, actor: &str) {
+        self.actors_wedged.get_or_create_owned(&Actor::new(actor)).inc();
+    }
+
     /// A request was answered. `route` is the pattern that matched, never the path.
     pub fn record_http_request(&self, method: &str, route: &str, status: u16, duration: Duration) {
         let method = if HTTP_METHODS.contains(&method) { method } else { "OTHER" };
@@ -319,6 +330,8 @@ mod tests {
             "callgate_ledger_epoch 0",
             "callgate_ledger_drift 0",
             "callgate_commit_failures_total 0",
+            "callgate_hangups_stalled_total 0",
+            "callgate_stuck_terminations 0",
             "callgate_overloaded_total 0",
             "callgate_sessions_live 0",
             "callgate_in_flight_requests 0",
@@ -362,6 +375,7 @@ mod tests {
             r#"callgate_sweep_duration_seconds_count{kind="full"} 1"#,
             r#"callgate_sweep_corrections_total{reason="provider_ended"} 1"#,
             r#"callgate_actor_restarts_total{actor="capacity"} 1"#,
+            r#"callgate_actors_wedged_total{actor="journal"} 1"#,
             r#"callgate_http_request_duration_seconds_count{method="POST",route="/api/calls",status="201"} 1"#,
             r#"callgate_http_request_duration_seconds_count{method="OTHER",route="/api/calls",status="405"} 1"#,
         ] {
@@ -435,6 +449,7 @@ mod tests {
         metrics.record_sweep("full", "ok", Duration::from_millis(90));
         metrics.record_correction("provider_ended");
         metrics.record_actor_restart("capacity");
+        metrics.record_wedged_actor("journal");
         metrics.record_http_request("POST", "/api/calls", 201, Duration::from_millis(5));
         metrics.record_http_request("BREW", "/api/calls", 405, Duration::from_millis(1));
         metrics

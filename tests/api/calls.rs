@@ -232,6 +232,29 @@ async fn a_call_that_reaches_its_maximum_duration_is_hung_up() {
 }
 
 #[actix::test]
+async fn the_plan_says_how_long_a_call_may_last_and_a_request_may_only_ask_for_less() {
+    let gate = Gate::builder().env("CALLGATE__PLANS__PRO__MAX_DURATION_SECONDS", "1").start().await;
+    gate.put_business("42", "PRO").await;
+    gate.put_business("free", "ENTERPRISE").await;
+    gate.put_agent("42", "agent_1").await;
+    let mut call = a_call("42");
+    call["maxDurationSeconds"] = json!(3600);
+    let outbound = gate.post("/api/calls", &call).await.expect(201)["callId"].as_str().unwrap().to_owned();
+    let inbound = gate.call_of(&gate.provider.start_inbound("agent_1").await).await;
+    let mut of_another_plan = a_call("free");
+    of_another_plan["agentId"] = json!("agent_2");
+    let untouched = gate.post("/api/calls", &of_another_plan).await.expect(201);
+
+    for call_id in [outbound.as_str(), inbound["callId"].as_str().unwrap()] {
+        assert_eq!(gate.call_becomes(call_id, "ended").await["endReason"], "max_duration");
+    }
+
+    assert_eq!(gate.get_call(untouched["callId"].as_str().unwrap()).await["status"], "active");
+    assert_eq!(gate.provider.live().await, 1);
+    gate.holds(1).await;
+}
+
+#[actix::test]
 async fn i3_clients_that_leave_in_the_middle_leak_nothing() {
     let gate = a_gate_with_a_business().await;
     gate.put_business("ent", "ENTERPRISE").await;

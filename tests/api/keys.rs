@@ -94,6 +94,24 @@ async fn a_key_opens_what_its_scope_says_and_no_more() {
 }
 
 #[actix::test]
+async fn only_an_admin_may_say_that_a_call_is_over_and_the_event_says_by_what_right() {
+    let gate = a_gate_with_an_admin().await;
+    let key = create_key(&gate, "platform", "call");
+    let asked = Ask::post("/api/calls").key(&key).json(&a_call("42"));
+    let call_id = gate.ask(asked).await.expect(201)["callId"].as_str().unwrap().to_owned();
+    let force_end = Ask::post(&format!("/api/calls/{call_id}/force-end")).json(&json!({"reason": "nobody is there"}));
+
+    gate.ask(force_end.clone()).await.problem(401, "UNAUTHORIZED");
+    gate.ask(force_end.clone().key(&key)).await.problem(403, "FORBIDDEN");
+    gate.ask(force_end.key(ADMIN)).await.expect(200);
+
+    let events = gate.ask(Ask::get(&format!("/api/calls/{call_id}/events")).key(&key)).await.expect(200);
+    let ended = events["events"].as_array().unwrap().last().unwrap();
+    assert_eq!((&ended["type"], &ended["data"]["witness"]), (&json!("CallEnded"), &json!("operator")));
+    assert_eq!(ended["data"]["note"], "nobody is there (by a key with scope admin)");
+}
+
+#[actix::test]
 async fn a_key_in_the_database_closes_what_was_open_and_a_revoked_one_opens_nothing() {
     let gate = Gate::start().await;
     gate.put_business("42", "PRO").await;

@@ -16,6 +16,7 @@ mod initiation;
 mod keys;
 mod placements;
 mod pool;
+mod reconcile_command;
 mod reconciliations;
 mod refusals;
 mod sign_off;

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::support::gate::{Gate, a_call};
 use crate::support::proxy::Line;
+use crate::support::wait::settles;
 
 #[actix::test]
 async fn a_provider_that_cannot_be_reached_was_certainly_not_asked_so_the_slot_is_free() {
@@ -43,7 +44,7 @@ async fn a_line_that_is_cut_while_the_provider_dials_makes_the_placement_uncerta
 
     let asked = gate.post_call("42");
     let cut = async {
-        crate::support::wait::settles(1, async || gate.provider.dialled().await).await;
+        settles(1, async || gate.provider.dialled().await).await;
         gate.proxy().set(Line::Cut);
     };
     let (answer, ()) = futures_util::future::join(asked, cut).await;
@@ -53,6 +54,25 @@ async fn a_line_that_is_cut_while_the_provider_dials_makes_the_placement_uncerta
     gate.proxy().set(Line::Forward);
     gate.sweeps_until(problem["callId"].as_str().unwrap(), "active").await;
     assert_eq!(gate.provider.dialled().await, 1);
+}
+
+#[actix::test]
+async fn i1_a_call_that_is_forced_to_end_while_the_provider_dials_is_hung_up_when_it_turns_out_to_be_live() {
+    let gate = Gate::builder().cap(1).start().await;
+    gate.put_business("42", "PRO").await;
+    gate.provider.behave(json!({"answerDelayMs": 4_000})).await;
+    let call_id = gate.post_call_async("42").await.expect(202)["callId"].as_str().unwrap().to_owned();
+    settles(1, async || gate.provider.live().await).await;
+
+    gate.force_end(&call_id, "wrong number").await.success();
+    gate.holds(0).await;
+
+    settles(0, async || gate.provider.live().await).await;
+    let told = ["CallRequested", "CallAdmitted", "CallEnded", "CallRevived", "CallEnded"];
+    settles(told.map(str::to_owned).to_vec(), async || gate.events_of(&call_id).await).await;
+    assert_eq!(gate.get_call(&call_id).await["endReason"], "late");
+    gate.holds(0).await;
+    assert_eq!(gate.status().await["overflow"], 0);
 }
 
 #[actix::test]

@@ -123,6 +123,50 @@ async fn a_gate_that_is_full_and_refusing_asks_the_provider_by_itself() {
 }
 
 #[actix::test]
+async fn a_business_that_is_full_and_refused_is_looked_after_as_well() {
+    let gate = Gate::builder().env("CALLGATE__RECONCILE__ON_DEMAND_SECONDS", "1").start().await;
+    gate.put_business("payg", "PAYG").await;
+    gate.start_call("payg").await;
+    gate.post_call("payg").await.capacity_problem("BUSINESS_LIMIT");
+    gate.provider.behave(json!({"webhooks": {"lose": true}})).await;
+    gate.provider.hang_up_all().await;
+
+    eventually("the slot is found to be free", async || (gate.post_call("payg").await.code() == 201).then_some(()))
+        .await;
+    gate.holds(1).await;
+}
+
+#[actix::test]
+async fn while_every_call_is_live_a_full_gate_asks_for_no_more_than_their_number() {
+    let gate = Gate::builder().cap(2).env("CALLGATE__RECONCILE__ON_DEMAND_SECONDS", "1").start().await;
+    gate.put_business("ent", "ENTERPRISE").await;
+    let ids = gate.start_calls("ent", 2).await;
+    let asked = async |operation: &str| {
+        gate.metric(&format!(r#"callgate_provider_requests_total{{operation="{operation}",outcome="ok"}}"#)).await
+    };
+    let refused = async |looks: u64| {
+        let before = asked("count").await;
+        eventually("the provider is asked for the number", async || {
+            gate.post_call("ent").await.capacity_problem("GLOBAL_CAPACITY_EXCEEDED");
+            (asked("count").await >= before + looks).then_some(())
+        })
+        .await;
+    };
+    // The first look compares the list with the number, and finds that they agree.
+    refused(2).await;
+    let lists = asked("list").await;
+    assert!(lists > 0, "the list was read");
+    refused(2).await;
+    assert_eq!(asked("list").await, lists);
+
+    gate.provider.behave(json!({"webhooks": {"lose": true}})).await;
+    gate.provider.hang_up(&gate.conversation_of(&ids[0]).await).await;
+    eventually("the slot is found to be free", async || (gate.post_call("ent").await.code() == 201).then_some(()))
+        .await;
+    assert!(asked("list").await > lists);
+}
+
+#[actix::test]
 async fn i3_after_a_kill_the_gate_knows_its_calls_and_the_sweep_those_that_ended_meanwhile() {
     let (mut gate, ids) = a_gate_with_calls(5).await;
     gate.provider.behave(json!({"webhooks": {"lose": true}})).await;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::feed::Feed;
 use crate::support::gate::Gate;
 use crate::support::http::Ask;
-use crate::support::wait::settles;
+use crate::support::wait::{eventually, settles};
 
 async fn a_gate_with_a_call() -> (Gate, String) {
     let gate = Gate::builder().cap(2).start().await;
@@ -165,6 +165,36 @@ async fn the_actors_show_themselves() {
     let session = gate.get(&format!("/debug/actors/sessions/{call_id}")).await.expect(200);
     assert_eq!((&session["state"], &session["sequence"]), (&json!("active"), &json!(3)));
     assert!(session["ageSeconds"].is_u64() && session["node"].is_string(), "{session}");
+}
+
+#[actix::test]
+async fn the_supervisor_shows_every_actors_restarts_their_limits_and_its_last_sign_of_life() {
+    let (gate, _) = a_gate_with_a_call().await;
+
+    let shown = eventually("everybody has answered a ping", async || {
+        let shown = gate.get("/debug/actors/supervisor").await.expect(200);
+        let actors = shown["actors"].as_array().unwrap();
+        let guarded = actors.iter().filter(|actor| !actor["limits"].is_null());
+        guarded.clone().all(|actor| actor["pingAnsweredSecondsAgo"].is_u64()).then_some(shown)
+    })
+    .await;
+
+    let limits =
+        json!({"crashes": 10, "windowSeconds": 60, "firstPauseMilliseconds": 10, "longestPauseMilliseconds": 1000});
+    let actors = shown["actors"].as_array().unwrap();
+    let names: Vec<_> = actors.iter().map(|actor| actor["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["capacity", "journal", "session_thread_1", "session_thread_2", "sessions", "supervisor"]);
+    for actor in actors {
+        assert_eq!(actor["limits"], if actor["name"] == "sessions" { Value::Null } else { limits.clone() }, "{actor}");
+        let counts = (&actor["restarts"], &actor["crashesInWindow"], &actor["wedged"], &actor["lastCrash"]);
+        assert_eq!(counts, (&json!(0), &json!(0), &json!(0), &Value::Null), "{actor}");
+        assert_eq!(actor["state"], "running");
+    }
+    let watch = json!({
+        "pingEverySeconds": 5.0, "answerWithinSeconds": 30.0, "restartWithinSeconds": 30.0,
+        "sessionAnswersWithinSeconds": 120.0, "exitWithinSeconds": 60.0,
+    });
+    assert_eq!(shown["watch"], watch);
 }
 
 #[actix::test]

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::chance::{one_of, some_moment};
 use crate::support::cluster::Cluster;
 use crate::support::load::Load;
-use crate::support::wait::{eventually, measured};
+use crate::support::wait::{eventually, measured, settles};
 
 const BUSINESSES: [&str; 3] = ["b1", "b2", "b3"];
 
@@ -43,6 +43,27 @@ async fn i1_i3_i6_twenty_deaths_under_load_leave_no_slot_behind_and_let_no_call_
         "504 CALL_OUTCOME_UNKNOWN",
         "no answer",
     ]);
+    cluster.ends_well().await;
+}
+
+/// No sweep comes by itself here: the replica looks when it starts.
+#[actix::test]
+async fn i3_a_hang_up_that_all_replicas_died_over_goes_on_when_one_starts() {
+    let mut cluster = Cluster::of(2).cap(2).env("CALLGATE__PROVIDER__TERMINATE", "monitor").start().await;
+    cluster.put_businesses(&BUSINESSES).await;
+    let calls = cluster.replica(1).start_calls("b1", 2).await;
+    cluster.provider.behave(json!({"terminate": "refuse"})).await;
+    cluster.replica(1).delete_call(&calls[0]).await.expect(202);
+    cluster.kill_9(1);
+    cluster.kill_9(2);
+    cluster.provider.behave(json!({"terminate": "ok"})).await;
+    assert_eq!(cluster.provider.live().await, 2);
+
+    cluster.start_again(2);
+
+    let hung_up = cluster.replica(2).call_becomes(&calls[0], "ended").await;
+    assert_eq!(hung_up["endReason"], "operator");
+    settles(1, async || cluster.provider.live().await).await;
     cluster.ends_well().await;
 }
 

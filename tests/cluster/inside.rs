@@ -61,7 +61,7 @@ impl Inside {
         let counted = Arc::clone(&waiting);
         let around =
             Box::new(move |store| Arc::new(Holding { store, hold: told, held: counted }) as Arc<dyn EventStore>);
-        let overrides = Overrides { event_store: Some(around), provider: None };
+        let overrides = Overrides { event_store: Some(around), ..Overrides::default() };
         let application = Application::build(Settings::load(None, env).unwrap(), overrides).await.unwrap();
         let address = format!("http://{}", application.address());
         let (stop, stopped) = oneshot::channel();

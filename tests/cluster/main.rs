@@ -22,6 +22,7 @@ mod redis_faults;
 mod sessions;
 mod starting;
 mod stopping;
+mod sweep_table;
 mod sweeper;
 mod topology;
 mod webhooks;

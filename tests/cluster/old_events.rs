@@ -12,7 +12,15 @@ use crate::support::webhook::ending;
 const CALLS: [&[&str]; 5] = [
     &["CallRequested", "CallAdmitted", "CallPlaced", "ReferencesLearned"],
     &["CallRequested", "CallAdmitted", "PlacementFailed"],
-    &["CallRequested", "CallAdmitted", "PlacementUncertain", "CallPlaced", "TerminationRequested", "CallEnded"],
+    &[
+        "CallRequested",
+        "CallAdmitted",
+        "PlacementUncertain",
+        "CallPlaced",
+        "TerminationRequested",
+        "HangUpStalled",
+        "CallEnded",
+    ],
     &["InboundReceived", "CallOverflowed", "TerminationRequested", "CallEnded", "CallRevived"],
     &["AdmissionAbandoned"],
 ];

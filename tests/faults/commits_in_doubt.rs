@@ -189,6 +189,26 @@ async fn i1_no_slot_is_freed_while_the_call_may_be_admitted() {
 }
 
 #[actix::test]
+async fn a_call_whose_time_is_over_while_nothing_can_be_stored_is_hung_up_afterwards() {
+    let (inside, fault, refused) = faulty().await;
+    let mut call = a_call("b1");
+    call["maxDurationSeconds"] = serde_json::json!(1);
+    let call_id = inside.post("/api/calls", &call).await.expect(201)["callId"].as_str().unwrap().to_owned();
+    *fault.lock().unwrap() = Fault::Away;
+    // Neither written nor read: the session has given up on this attempt.
+    eventually("its end is tried to be stored", async || (refused.load(Ordering::SeqCst) >= 2).then_some(())).await;
+    assert_eq!(inside.provider.live().await, 1);
+    *fault.lock().unwrap() = Fault::None;
+    settles(0, async || inside.provider.live().await).await;
+    settles("max_duration".to_owned(), async || {
+        let call = inside.get(&format!("/api/calls/{call_id}")).await;
+        call["endReason"].as_str().unwrap_or_default().to_owned()
+    })
+    .await;
+    settles(0, async || inside.held().await).await;
+}
+
+#[actix::test]
 async fn i4_a_key_whose_admission_was_in_doubt_may_be_used_again() {
     let (inside, fault, _) = faulty().await;
     let asked = || crate::support::http::Ask::post("/api/calls").header("Idempotency-Key", "k1").json(&a_call("b1"));

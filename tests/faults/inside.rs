@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use callgate::actors::Gate;
+use callgate::actors::pulse::WatchLimits;
 use callgate::cli::{Application, AroundEventStore, AroundProvider, Overrides};
 use callgate::settings::Settings;
 use serde_json::Value;
@@ -25,27 +26,27 @@ pub(crate) struct Inside {
 
 impl Inside {
     pub(crate) async fn start() -> Self {
-        Self::with(&[], None, None).await
+        Self::with(&[], Overrides::default()).await
     }
 
     pub(crate) async fn with_event_store(fault: AroundEventStore) -> Self {
-        Self::with(&[], Some(fault), None).await
+        Self::with(&[], Overrides { event_store: Some(fault), ..Overrides::default() }).await
+    }
+
+    /// With a watch over its actors; `exit` in the place of the end of this process.
+    pub(crate) async fn watched(limits: WatchLimits, exit: Box<dyn Fn() + Send>) -> Self {
+        Self::with(&[], Overrides { watch: Some(limits), exit: Some(exit), ..Overrides::default() }).await
     }
 
     pub(crate) async fn with_provider(env: &[(&str, &str)], fault: AroundProvider) -> Self {
-        Self::with(env, None, Some(fault)).await
+        Self::with(env, Overrides { provider: Some(fault), ..Overrides::default() }).await
     }
 
-    async fn with(
-        env: &[(&str, &str)],
-        event_store: Option<AroundEventStore>,
-        provider_fault: Option<AroundProvider>,
-    ) -> Self {
+    async fn with(env: &[(&str, &str)], overrides: Overrides) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = TempDir::new().unwrap();
         let provider = Provider::start(folder.path(), 1000, SECRET);
         let settings = load(folder.path(), &provider.address, env);
-        let overrides = Overrides { event_store, provider: provider_fault };
         let application = Application::build(settings, overrides).await.unwrap();
         let (gate, address) = (application.gate().clone(), format!("http://{}", application.address()));
         let (stop, stopped) = oneshot::channel();
@@ -97,6 +98,14 @@ impl Drop for Inside {
             let _ = stop.send(());
         }
     }
+}
+
+/// A gate without a provider, with a watch over its actors that ends this process.
+pub(crate) async fn alone(folder: &Path, limits: WatchLimits) -> Application {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let overrides = Overrides { watch: Some(limits), ..Overrides::default() };
+    let soon_done = [("CALLGATE__SERVER__SHUTDOWN_TIMEOUT_SECONDS", "1")];
+    Application::build(load(folder, "http://127.0.0.1:9", &soon_done), overrides).await.unwrap()
 }
 
 fn load(folder: &Path, provider: &str, env: &[(&str, &str)]) -> Settings {

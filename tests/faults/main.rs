@@ -1,4 +1,5 @@
-//! Faults: processes that die, commits in doubt, actors that crash, tasks that stall, calls that come alive late.
+//! Faults: processes that die, commits in doubt, actors that crash or do not answer, tasks that stall, calls that come
+//! alive late or cannot be hung up.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -8,8 +9,10 @@ mod support;
 
 mod actor_crashes;
 mod commits_in_doubt;
+mod hang_ups;
 mod inside;
 mod late_calls;
 mod process_death;
 mod stale_sessions;
 mod stalled_tasks;
+mod wedged_actors;

@@ -138,6 +138,22 @@ async fn i4_one_key_is_one_dial_across_a_kill() {
 }
 
 #[actix::test]
+async fn i3_a_call_whose_time_is_over_while_nobody_is_there_is_hung_up_at_the_next_start() {
+    let mut gate = Gate::builder().cap(1).env("CALLGATE__PLANS__PRO__MAX_DURATION_SECONDS", "2").start().await;
+    gate.put_business("b1", "PRO").await;
+    let mut call = a_call("b1");
+    call["maxDurationSeconds"] = json!(3600);
+    let call = gate.post("/api/calls", &call).await.expect(201);
+    gate.kill_9();
+    assert_eq!(gate.provider.live().await, 1, "nobody hangs up while the gate is away");
+    gate.start_again().await;
+    let ended = gate.call_becomes(call["callId"].as_str().unwrap(), "ended").await;
+    assert_eq!(ended["endReason"], "max_duration");
+    assert_eq!((gate.provider.live().await, counts(&gate).await), (0, (0, 0)));
+    assert_log_agrees(&gate);
+}
+
+#[actix::test]
 async fn i3_a_hang_up_that_the_provider_refuses_goes_on_after_a_kill() {
     let mut gate = Gate::builder().cap(1).start().await;
     gate.put_business("b1", "PRO").await;

@@ -10,9 +10,12 @@ use callgate::provider::{
 };
 use chrono::{DateTime, Utc};
 use futures_util::future::LocalBoxFuture;
+use serde_json::json;
 
 use crate::inside::Inside;
 use crate::support::gate::a_call;
+use crate::support::http::Ask;
+use crate::support::wait::settles;
 
 /// A provider before which a task stops until its permit has run out, as if the process had been stopped.
 struct Stalling(Arc<dyn VoiceProvider>);
@@ -55,6 +58,24 @@ impl VoiceProvider for Stalling {
     fn hang_up<'a>(&'a self, id: &'a str, ways: &'a [HangUpWay]) -> LocalBoxFuture<'a, HangUp> {
         self.0.hang_up(id, ways)
     }
+}
+
+#[actix::test]
+async fn i1_a_call_that_is_forced_to_end_before_it_is_dialled_is_not_dialled() {
+    let stall = Box::new(|provider| Arc::new(Stalling(provider)) as Arc<dyn VoiceProvider>);
+    let inside = Inside::with_provider(&[("CALLGATE__CAPACITY__DIAL_WITHIN_SECONDS", "60")], stall).await;
+    inside.put_business("b1").await;
+    let asked = Ask::post("/api/calls").header("Prefer", "respond-async").json(&a_call("b1"));
+    let call_id = inside.ask(asked).await.expect(202)["callId"].as_str().unwrap().to_owned();
+
+    let path = format!("/api/calls/{call_id}/force-end");
+    inside.post(&path, &json!({"reason": "wrong number"})).await.expect(200);
+
+    settles(0, async || inside.gate.directory().services().dials()).await;
+    assert_eq!((inside.provider.dialled().await, inside.held().await), (0, 0));
+    let call = inside.get(&format!("/api/calls/{call_id}")).await;
+    assert_eq!((call["status"].as_str(), call["endReason"].as_str()), (Some("ended"), Some("operator")));
+    inside.post(&path, &json!({"reason": "again"})).await.problem(409, "CALL_ALREADY_OVER");
 }
 
 #[actix::test]

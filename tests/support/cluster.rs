@@ -177,6 +177,16 @@ impl Replica {
         self.running().terminate();
     }
 
+    /// A figure of `/proc/PID/status`, in KiB.
+    pub(crate) fn memory_kib(&self, figure: &str) -> u64 {
+        self.running().memory_kib(figure)
+    }
+
+    /// The peak of its memory counts from now on.
+    pub(crate) fn forget_peak_memory(&self) {
+        self.running().forget_peak_memory();
+    }
+
     /// How it ended.
     pub(crate) fn exit(&mut self) -> ExitStatus {
         self.process.as_mut().expect("it runs").exit()
@@ -256,6 +266,13 @@ impl Cluster {
     /// The settings of a replica.
     pub(crate) fn env(&self, number: usize) -> &BTreeMap<String, String> {
         &self.replica(number).env
+    }
+
+    /// From their next start on all replicas have this setting.
+    pub(crate) fn set_env(&mut self, name: &str, value: &str) {
+        for replica in &mut self.replicas {
+            replica.env.insert(name.to_owned(), value.to_owned());
+        }
     }
 
     /// Starts every replica at once, and waits until each listens.

@@ -33,11 +33,12 @@ pub(crate) struct Ask {
     pub(crate) path: String,
     headers: Vec<(String, String)>,
     body: Bytes,
+    patience: Duration,
 }
 
 impl Ask {
     pub(crate) fn new(method: Method, path: &str) -> Self {
-        Self { method, path: path.to_owned(), headers: Vec::new(), body: Bytes::new() }
+        Self { method, path: path.to_owned(), headers: Vec::new(), body: Bytes::new(), patience: TIMEOUT }
     }
 
     pub(crate) fn get(path: &str) -> Self {
@@ -61,6 +62,11 @@ impl Ask {
         self
     }
 
+    /// Waits so long for the answer.
+    pub(crate) fn patient(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
     pub(crate) fn key(self, key: &str) -> Self {
         self.header("Authorization", &format!("Bearer {key}"))
     }
@@ -78,7 +84,7 @@ impl Ask {
     pub(crate) async fn open(self, address: &str) -> Result<awc::ClientResponse, awc::error::SendRequestError> {
         // A connection of its own: processes come and go in these tests.
         let url = format!("{address}{}", self.path);
-        let mut request = CLIENT.with(|client| client.request(self.method, url)).force_close();
+        let mut request = CLIENT.with(|client| client.request(self.method, url)).timeout(self.patience).force_close();
         for (name, value) in self.headers {
             request = request.append_header((name, value));
         }

@@ -87,6 +87,18 @@ impl Process {
         assert!(status.success(), "the signal was not sent");
     }
 
+    /// A figure of `/proc/PID/status`, in KiB.
+    pub(crate) fn memory_kib(&self, figure: &str) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(figure)?.strip_prefix(':'));
+        line.unwrap().trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    /// The peak of its memory counts from now on.
+    pub(crate) fn forget_peak_memory(&self) {
+        fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5").unwrap();
+    }
+
     /// How it ended.
     pub(crate) fn exit(&mut self) -> ExitStatus {
         eventually_blocking("the process ends", || self.child.try_wait().unwrap())

@@ -65,6 +65,11 @@ impl Provider {
         self.ask(Ask::put("/sim/behaviour").json(&behaviour)).await;
     }
 
+    /// Hang-ups that it is still going to refuse, where their number is limited.
+    pub(crate) async fn refusals_left(&self) -> u64 {
+        self.ask(Ask::get("/sim/behaviour")).await["terminateRefusals"].as_u64().unwrap_or(0)
+    }
+
     /// Somebody calls the agent; the conversation's id.
     pub(crate) async fn start_inbound(&self, agent: &str) -> String {
         let call = self.post_inbound(json!({"agentId": agent})).await;

@@ -4,6 +4,7 @@ use super::{Intake, IntakeError, Outcome};
 use crate::actors::capacity::{Acquire, AcquireError, Acquired, Fenced};
 use crate::actors::journal::Publish;
 use crate::actors::lease::Lease;
+use crate::actors::services::Nudge;
 use crate::actors::session::{Admit, AdmitError, Admitted};
 use crate::actors::twins::Patience;
 use crate::domain::admission::Request;
@@ -127,7 +128,7 @@ impl Intake {
             counterpart: newcomer.notice.counterpart.clone(),
             user_id: None,
             request_hash: None,
-            max_duration_seconds: None,
+            max_duration_seconds: self.plans.longest_call(&callee.plan, None),
         };
         let admit = Admit {
             command: Command::Receive { profile, references: newcomer.notice.references.clone(), decision },
@@ -211,7 +212,12 @@ impl Intake {
                 return Some(Decided { decision, lease: Some(lease), refused: None });
             }
             Ok(Ok(Acquired::Held)) => return None,
-            Ok(Err(AcquireError::Rejected(why, _))) => NoSlot::Rejected(why),
+            Ok(Err(AcquireError::Rejected(why, _))) => {
+                if why.is_for_want_of_a_slot() {
+                    self.directory.services().nudge(Nudge::Full);
+                }
+                NoSlot::Rejected(why)
+            }
             Ok(Err(AcquireError::Recovering)) => NoSlot::Recovering,
             Ok(Err(AcquireError::Unavailable)) | Err(_) => NoSlot::Unavailable,
         };

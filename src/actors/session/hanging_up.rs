@@ -1,21 +1,56 @@
 //! The duty to hang up: tried again and again, ever more slowly, until the provider or a webhook confirms.
+//!
+//! It is never given up. Once it has taken long, that is stored, counted and logged, so that somebody can see to it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{ActorFutureExt, AsyncContext, AtomicResponse, Context, Handler, Message, WrapFuture};
 
+use chrono::{DateTime, Utc};
+
 use super::CallSessionActor;
 use super::log::Entry;
+use crate::domain::back_off::BackOff;
 use crate::domain::call::{Command, EndReason, LiveCall, Phase, Placement, References, Slot, Witness};
+use crate::domain::phone::without_numbers;
 use crate::provider::{ConversationState, HangUp, HangUpWay};
 use crate::sources;
 use crate::store::Trace;
 
-/// The pause after the first attempt; it doubles with each.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+/// Between two attempts.
+const BACK_OFF: BackOff = BackOff { first: Duration::from_secs(1), longest: Duration::from_mins(1) };
+/// Longer than any attempt takes, by all ways, at a provider that is slow to say no. What takes longer never ends.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_mins(5);
+/// As much of what the provider says is stored.
+const LONGEST_DETAIL: usize = 300;
+
+/// How far the hang-up is.
+#[derive(Debug, Default)]
+pub(super) struct HangUpState {
+    /// An attempt is under way, or the pause after it.
+    pub(super) under_way: bool,
+    /// Attempts of this session at the present hang-up.
+    pub(super) attempts: u32,
+    /// What came of the latest.
+    pub(super) last_error: Option<String>,
+    /// When the next one is due.
+    pub(super) next: Option<DateTime<Utc>>,
+    /// When the present hang-up was asked for.
+    since: Option<DateTime<Utc>>,
+}
+
+impl HangUpState {
+    /// Another attempt at the hang-up that was asked for at `since`.
+    fn begin(&mut self, since: Option<DateTime<Utc>>) {
+        if self.since != since {
+            *self = Self { since, ..Self::default() };
+        }
+        self.under_way = true;
+        self.attempts = self.attempts.saturating_add(1);
+        self.next = None;
+    }
+}
 
 impl CallSessionActor {
     /// Goes on with the hang-up, unless an attempt is under way.
@@ -29,8 +64,7 @@ impl CallSessionActor {
         if self.hang_up.under_way || live.phase.placement() == Placement::Pending {
             return;
         }
-        self.hang_up.under_way = true;
-        self.hang_up.attempts += 1;
+        self.hang_up.begin(live.phase.terminating_since());
         let (provider, call_id) = (Arc::clone(&self.services.provider), self.log.call_id());
         let ways = allowed(&self.services.hang_up_ways, live);
         let conversation = live.references.conversation().map(str::to_owned);
@@ -51,6 +85,10 @@ impl CallSessionActor {
                 Err(error) => Err(error.to_string()),
             }
         };
+        let attempt = async move {
+            let late = |_| Err(format!("no end after {} s", ATTEMPT_TIMEOUT.as_secs()));
+            tokio::time::timeout(ATTEMPT_TIMEOUT, attempt).await.unwrap_or_else(late)
+        };
         ctx.spawn(attempt.into_actor(self).map(|command, act, ctx| match command {
             Ok(command) => ctx.notify(Attempted(command)),
             Err(reason) => act.hang_up_later(&reason, ctx),
@@ -58,16 +96,29 @@ impl CallSessionActor {
     }
 
     fn hang_up_later(&mut self, reason: &str, ctx: &mut Context<Self>) {
-        let doublings = self.hang_up.attempts.saturating_sub(1).min(6);
-        let pause = (FIRST_PAUSE * 2u32.pow(doublings)).min(LONGEST_PAUSE);
-        let attempts = self.hang_up.attempts;
+        let (attempts, now) = (self.hang_up.attempts, sources::now());
         tracing::warn!(call_id = %self.log.call_id(), attempts, reason, "a call is not hung up yet");
-        ctx.run_later(pause.mul_f64(1.0 + sources::chance() / 4.0), |act, ctx| {
+        let pause = BACK_OFF.pause(attempts, sources::chance());
+        self.hang_up.last_error = Some(reason.to_owned());
+        self.hang_up.next = Some(now + pause);
+        self.report_stall(now, ctx);
+        ctx.run_later(pause, |act, ctx| {
             act.hang_up.under_way = false;
             if act.log.call().live().is_some_and(|live| matches!(live.phase, Phase::Terminating { .. })) {
                 act.hang_up(ctx);
             }
         });
+    }
+
+    /// Has it stored that the hang-up takes long. Where that cannot be stored, the next attempt in vain asks again.
+    fn report_stall(&mut self, now: DateTime<Utc>, ctx: &mut Context<Self>) {
+        let phase = self.log.call().live().map(|live| live.phase);
+        let Some(Phase::Terminating { since, stalled: false, .. }) = phase else { return };
+        let attempts = self.hang_up.attempts;
+        if self.services.stall_limits.are_reached(attempts, since, now) {
+            let detail = without_numbers(self.hang_up.last_error.as_deref().unwrap_or_default());
+            ctx.notify(Stalled { attempts, detail: detail.chars().take(LONGEST_DETAIL).collect() });
+        }
     }
 }
 
@@ -79,6 +130,35 @@ fn allowed(ways: &[HangUpWay], live: &LiveCall) -> Vec<HangUpWay> {
 
 fn ended(references: References, at: Option<chrono::DateTime<chrono::Utc>>) -> Command {
     Command::End { reason: EndReason::ProviderEnded, at, references, witness: Witness::LookUp, note: None }
+}
+
+/// The hang-up takes long.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+struct Stalled {
+    attempts: u32,
+    detail: String,
+}
+
+impl Handler<Stalled> for CallSessionActor {
+    type Result = AtomicResponse<Self, ()>;
+
+    fn handle(&mut self, Stalled { attempts, detail }: Stalled, _: &mut Context<Self>) -> Self::Result {
+        let command = Command::ReportStall { attempts, detail: detail.clone() };
+        let recorded = self.record(Entry::of(command, Trace::caused_by("hang_up")));
+        AtomicResponse::new(Box::pin(recorded.map(move |recorded, act, _| {
+            // Another session of the same call may have said so before: then it is counted there.
+            if recorded.is_ok_and(|recorded| recorded.changed) {
+                act.services.metrics.hangups_stalled.inc();
+                let since = act.log.call().live().and_then(|live| live.phase.terminating_since());
+                let seconds = since.map(|since| (sources::now() - since).num_seconds());
+                tracing::warn!(
+                    call_id = %act.log.call_id(), attempts, seconds, detail,
+                    "a call cannot be hung up; it counts against the cap until it is, and is tried on"
+                );
+            }
+        })))
+    }
 }
 
 /// What an attempt found out.
@@ -94,6 +174,9 @@ impl Handler<Attempted> for CallSessionActor {
         let confirmed = command == Command::ConfirmTermination;
         let recorded = self.record(Entry::of(command, trace));
         AtomicResponse::new(Box::pin(recorded.map(move |recorded, act, ctx| match recorded {
+            Ok(_) if act.log.call().live().is_some_and(|live| live.references.conversation().is_none()) => {
+                act.hang_up_later("its name at the provider belongs to another call", ctx);
+            }
             Ok(_) => {
                 act.hang_up.under_way = false;
                 if !confirmed {

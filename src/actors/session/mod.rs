@@ -6,6 +6,7 @@
 mod admitting;
 mod hanging_up;
 mod hearing;
+mod limiting;
 mod log;
 mod placing;
 
@@ -16,19 +17,19 @@ use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, AtomicResponse, Context, Handler, Message, ResponseActFuture,
     WrapFuture,
 };
-use chrono::TimeDelta;
+use chrono::{DateTime, Utc};
 use tokio::sync::oneshot;
 
 pub use self::admitting::{Admit, AdmitError, Admitted};
+use self::hanging_up::HangUpState;
 pub use self::hearing::Hear;
 use self::log::{CallLog, Entry, Recorded};
 pub use self::placing::{PlacementAnswer, command_of};
 use super::crash::{Crash, crash};
 use super::services::{Dial, Nudge, Services};
-use crate::domain::call::{Call, Command, Duty, Record, Refusal, Standing, StandingNews, TerminationReason};
+use crate::domain::call::{Call, Command, Consequence, Record, Refusal, Standing, StandingNews};
 use crate::domain::ids::CallId;
 use crate::provider::DialPermit;
-use crate::sources;
 use crate::store::{Conflict, ParkedNotice, Sequence, Trace};
 
 /// A session whose call is over leaves after this long without a message.
@@ -58,13 +59,6 @@ struct Dialling {
     answer: Option<oneshot::Sender<PlacementAnswer>>,
     /// Until what came of it is stored.
     _counted: Dial,
-}
-
-/// How far the hang-up is.
-#[derive(Debug, Default)]
-struct HangUpState {
-    under_way: bool,
-    attempts: u32,
 }
 
 /// Why a session does not do what it was asked.
@@ -133,35 +127,18 @@ impl CallSessionActor {
             Some(StandingNews::InDoubt) => self.services.nudge(Nudge::PlacementInDoubt),
             None => {}
         }
-        match Duty::of(self.log.call()) {
-            Duty::HangUp => self.hang_up(ctx),
-            Duty::WatchDuration => self.limit_duration(ctx),
-            Duty::Rest => {
+        match Consequence::of(self.log.call()) {
+            Consequence::HangUp => self.hang_up(ctx),
+            Consequence::WatchDuration => self.limit_duration(ctx),
+            Consequence::Rest => {
                 if let Some(dial) = &self.dial {
                     // Its slot is free: it must not be dialled any more.
                     dial.permit.cancel();
                 }
                 ctx.run_later(LINGER, Self::leave_if_idle);
             }
-            Duty::Wait => {}
+            Consequence::Wait => {}
         }
-    }
-
-    /// Hangs up at the end of the maximum duration that was asked for; a session that is activated later, later.
-    fn limit_duration(&mut self, ctx: &mut Context<Self>) {
-        let Some(live) = self.log.call().live() else { return };
-        let (Some(seconds), Some(started_at)) = (live.profile.max_duration_seconds, live.started_at) else { return };
-        if std::mem::replace(&mut self.limited, true) {
-            return;
-        }
-        let left = TimeDelta::seconds(i64::from(seconds)) - (sources::now() - started_at);
-        ctx.notify_later(
-            Apply {
-                command: Command::RequestTermination { reason: TerminationReason::MaxDuration },
-                trace: Trace::caused_by("max_duration"),
-            },
-            left.to_std().unwrap_or_default(),
-        );
     }
 
     /// A session without a duty leaves; the next message, here or elsewhere, activates it again by replay.
@@ -264,6 +241,10 @@ pub struct SessionView {
     pub dialling: bool,
     /// Attempts to hang it up by this session.
     pub hang_up_attempts: u32,
+    /// What came of the latest.
+    pub last_hang_up_error: Option<String>,
+    /// When the next one is due; none while one is under way, or none is.
+    pub next_hang_up_at: Option<DateTime<Utc>>,
 }
 
 impl Handler<View> for CallSessionActor {
@@ -275,6 +256,8 @@ impl Handler<View> for CallSessionActor {
             sequence: self.log.sequence(),
             dialling: self.dial.is_some(),
             hang_up_attempts: self.hang_up.attempts,
+            last_hang_up_error: self.hang_up.last_error.clone(),
+            next_hang_up_at: self.hang_up.next.filter(|_| self.log.call().live().is_some()),
         }
     }
 }

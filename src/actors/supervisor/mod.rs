@@ -123,6 +123,15 @@ impl SupervisorActor {
         }
     }
 
+    /// The first full sweep, once it is known who sweeps.
+    fn sweep_after_start(&mut self, ctx: &mut Context<Self>) {
+        match self.sweeper {
+            Sweeper::Unknown => drop(ctx.run_later(SHORTEST_PAUSE, Self::sweep_after_start)),
+            Sweeper::Alone | Sweeper::Here => self.on_timer(Scope::Full, "start", ctx),
+            Sweeper::Other(_) => {}
+        }
+    }
+
     fn on_interval(&mut self, scope: Scope, trigger: &'static str, ctx: &mut Context<Self>) {
         if self.sweeper.is_here() {
             self.on_timer(scope, trigger, ctx);
@@ -142,9 +151,11 @@ impl SupervisorActor {
         self.waiting = others;
         let waiting: Vec<_> =
             std::iter::once(first).chain(Vec::into_iter(same).map(|(_, _, done): Asked| done)).collect();
-        let sweep = Arc::clone(&self.sweep);
+        let (sweep, candidate) = (Arc::clone(&self.sweep), Arc::clone(&self.candidate));
+        let alone = self.sweeper == Sweeper::Alone;
         let swept = async move {
-            let result = sweep.run(scope, trigger, &mut memory).await;
+            let run = sweep.run(scope, trigger, &mut memory);
+            let result = if alone { run.await } else { candidate.while_nobody_sweeps(run).await };
             (memory, result)
         };
         ctx.spawn(swept.into_actor(self).map(move |(memory, result), act, ctx| {
@@ -196,7 +207,7 @@ impl Actor for SupervisorActor {
     fn started(&mut self, ctx: &mut Context<Self>) {
         self.survey(ctx);
         let Schedule { full, ledger, startup_delay, .. } = self.schedule;
-        ctx.run_later(startup_delay, |act, ctx| act.on_interval(Scope::Full, "start", ctx));
+        ctx.run_later(startup_delay, Self::sweep_after_start);
         ctx.run_interval(full, |act, ctx| act.on_interval(Scope::Full, "interval", ctx));
         ctx.run_interval(ledger, |act, ctx| act.on_interval(Scope::Ledger, "interval", ctx));
         self.stand_for_sweeper(ctx);

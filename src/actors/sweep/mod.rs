@@ -28,7 +28,7 @@ use crate::domain::reconciliation::{Memory, Now, Planner, Policy, Row};
 use crate::ledger::LedgerMode;
 use crate::provider::{ProviderError, VoiceProvider};
 use crate::sources;
-use crate::store::{Session, Store, StoreError};
+use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
 
 use inquirer::Inquirer;
@@ -242,11 +242,12 @@ impl Sweep {
             let page = self.store.live_page(after, PAGE).await?;
             self.progress.advance(page.len());
             after = page.last().map(|session| session.call_id);
-            for session in page.iter().filter(|session| has_a_duty(session)) {
+            let now = self.now();
+            for session in page.iter().filter(|session| session.record.duty(now.at).is_some()) {
                 self.intake.directory.wake(session.call_id);
             }
             let rows: Vec<Row> = page.into_iter().map(Row::from).collect();
-            let corrections = planner.table(&rows, &self.now());
+            let corrections = planner.table(&rows, &now);
             self.carry_out(corrections, report).await;
             if after.is_none() {
                 return Ok(());
@@ -351,13 +352,3 @@ impl Sweep {
 
 /// No start is expected any more of a call whose end came this long ago.
 const EARLY_ENDS_KEPT: TimeDelta = TimeDelta::days(1);
-
-/// Whether the session of a call has something to do by itself; the replica that began it may be gone.
-fn has_a_duty(session: &Session) -> bool {
-    let record = &session.record;
-    let longest = record.profile.as_ref().and_then(|profile| profile.max_duration_seconds);
-    let too_long = longest
-        .zip(record.started_at)
-        .is_some_and(|(seconds, started_at)| sources::now() - started_at > TimeDelta::seconds(i64::from(seconds)));
-    record.status == crate::domain::call::Status::Terminating || too_long
-}

@@ -6,15 +6,19 @@ use actix::{Addr, Arbiter};
 use tokio::sync::watch;
 
 use super::StartError;
-use super::options::{courtesy_of, hang_up_ways, inbound_policy_of, policy_of, replicas_of, schedule_of};
+use super::options::{
+    courtesy_of, hang_up_ways, inbound_policy_of, policy_of, replicas_of, schedule_of, stall_limits_of,
+};
 use crate::actors::capacity::{Access, CapacityActor, LedgerFactory, Ledgers};
 use crate::actors::directory::Directory;
 use crate::actors::guardian::{RestartLimits, guard};
 use crate::actors::inbound::Intake;
 use crate::actors::journal::JournalActor;
+use crate::actors::ping::Heartbeat;
 use crate::actors::roster::Roster;
 use crate::actors::services::Services;
 use crate::actors::supervisor::{Progress, SupervisorActor, Sweep};
+use crate::actors::watch::Watch;
 use crate::domain::ids::PoolId;
 use crate::domain::plan::Plans;
 use crate::ledger::{DatabaseLedger, MemoryLedger, RedisLedger, RedisTarget};
@@ -24,10 +28,15 @@ use crate::sources;
 use crate::store::{DirectoryCache, EventStore, Store};
 use crate::telemetry::Metrics;
 
+/// The names of the actors that show that a thread of the sessions goes on.
+const SESSION_THREADS: [&str; super::SESSION_THREADS] = ["session_thread_1", "session_thread_2"];
+
 /// The actors of a node.
 pub(super) struct Actors {
     pub(super) intake: Intake,
     pub(super) supervisor: Addr<SupervisorActor>,
+    /// An actor that nobody has the address of would stop.
+    pub(super) heartbeats: Vec<Addr<Heartbeat>>,
 }
 
 impl Actors {
@@ -42,6 +51,7 @@ impl Actors {
         plans: &Arc<Plans>,
         arbiters: &[Arbiter],
         fatal: &Arc<watch::Sender<Option<String>>>,
+        over_all: &Watch,
     ) -> Result<Self, StartError> {
         let limits = RestartLimits::default();
         let give_up = || {
@@ -58,6 +68,7 @@ impl Actors {
             &arbiters[0].handle(),
             roster,
             limits,
+            over_all,
             move || CapacityActor::new(capacity_store, PoolId::default_pool(), make_ledgers, backlog, capacity_metrics),
             give_up(),
         );
@@ -68,6 +79,7 @@ impl Actors {
             &arbiters[1].handle(),
             roster,
             limits,
+            over_all,
             move || JournalActor::new(journal_events, journal_metrics, commit_timeout, backlog),
             give_up(),
         );
@@ -80,11 +92,15 @@ impl Actors {
             dial_within: settings.capacity.dial_within,
             idle_after: settings.sessions.idle_after,
             hang_up_ways: hang_up_ways(settings)?,
+            stall_limits: stall_limits_of(settings),
             supervisor: OnceLock::new(),
             dialling: Arc::default(),
         });
-        let session_threads = arbiters[2..].iter().map(Arbiter::handle).collect();
-        let directory = Directory::new(Arc::clone(&services), session_threads, roster.clone());
+        let session_threads: Vec<_> = arbiters[2..].iter().map(Arbiter::handle).collect();
+        let beat = |(name, thread)| guard(name, thread, roster, limits, over_all, || Heartbeat, give_up());
+        let heartbeats = SESSION_THREADS.into_iter().zip(&session_threads).map(beat).collect();
+        let answer_within = over_all.limits().session_within;
+        let directory = Directory::new(Arc::clone(&services), session_threads, roster.clone(), answer_within);
         let cache = DirectoryCache::new(store.clone());
         let intake = Intake::new(
             store.clone(),
@@ -111,12 +127,13 @@ impl Actors {
             &Arbiter::current(),
             roster,
             limits,
+            over_all,
             move || SupervisorActor::new(sweep, schedule, replicas),
             give_up(),
         );
         directory.report_to(supervisor.clone().recipient());
         let _ = services.supervisor.set(supervisor.clone().recipient());
-        Ok(Self { intake, supervisor })
+        Ok(Self { intake, supervisor, heartbeats })
     }
 }
 

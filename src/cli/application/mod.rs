@@ -21,14 +21,17 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::Arbiter;
+use actix::{Addr, Arbiter};
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use tokio::sync::watch;
 
 use crate::actors::capacity::{Capacity, Configure};
+use crate::actors::ping::Heartbeat;
+use crate::actors::pulse::WatchLimits;
 use crate::actors::roster::Roster;
+use crate::actors::watch::{LastResorts, Watch};
 use crate::actors::{Gate, GateParts};
 use crate::domain::ids::PoolId;
 use crate::domain::phone::load_numbering_plans;
@@ -41,8 +44,8 @@ use crate::store::{EventStore, ProcessLock, Sharing, Store, StoreError, StoreOpt
 use crate::telemetry::Metrics;
 use actors::Actors;
 use clock::{keep_clock, set_clock};
-use options::{app_state, plans_of, provider_of, retry_after_of};
-use past::adopt_the_past;
+use options::{app_state, plans_of, provider_of, retry_after_of, watch_limits_of};
+use past::{adopt_the_past, take_up_duties};
 pub(super) use stopping::stop_signal;
 use webhooks::{Webhooks, webhooks_of};
 
@@ -54,6 +57,8 @@ const POOL_LOOK: Duration = Duration::from_millis(500);
 /// A request's head must be there after so long. Shorter, a replica that was stopped for some seconds would refuse what
 /// had come meanwhile.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often sessions are asked whether they are well, where nobody asks them for anything else.
+const SESSION_PINGS: Duration = Duration::from_mins(1);
 /// Between two attempts to take the process's lock again.
 const LOCK_PAUSE: Duration = Duration::from_secs(2);
 
@@ -81,6 +86,10 @@ pub struct Overrides {
     pub event_store: Option<AroundEventStore>,
     /// Goes round the provider.
     pub provider: Option<AroundProvider>,
+    /// How patient the watch over actors is.
+    pub watch: Option<WatchLimits>,
+    /// What happens in the place of an exit at once, where a thread is blocked.
+    pub exit: Option<Box<dyn Fn() + Send>>,
 }
 
 /// Puts something between the gate and its event store.
@@ -96,6 +105,8 @@ pub struct Application {
     handle: ServerHandle,
     simulator: Option<Simulator>,
     arbiters: Vec<Arbiter>,
+    watch: Watch,
+    heartbeats: Vec<Addr<Heartbeat>>,
     drain: Duration,
     shutdown_timeout: Duration,
     fatal: watch::Receiver<Option<String>>,
@@ -131,8 +142,11 @@ impl Application {
 
         let arbiters: Vec<Arbiter> = std::iter::repeat_with(Arbiter::new).take(2 + SESSION_THREADS).collect();
         let (fatal, fatal_seen) = watch::channel(None);
+        let fatal = Arc::new(fatal);
+        let limits = overrides.watch.unwrap_or_else(|| watch_limits_of(&settings));
+        let watch = Watch::start(limits, roster.clone(), last_resorts(&fatal, overrides.exit));
         let actors =
-            Actors::start(&settings, &store, events, provider, &metrics, &roster, &plans, &arbiters, &Arc::new(fatal))?;
+            Actors::start(&settings, &store, events, provider, &metrics, &roster, &plans, &arbiters, &fatal, &watch)?;
         let gate = Gate::new(GateParts {
             store: store.clone(),
             cache: actors.intake.cache.clone(),
@@ -149,8 +163,11 @@ impl Application {
         });
         if settings.redis.url.is_none() {
             adopt_the_past(&gate, simulator.is_some()).await?;
+        } else {
+            take_up_duties(&gate).await;
         }
         watch_pool(gate.clone());
+        ping_sessions(gate.clone());
         keep_clock(gate.clone());
         numbering_plans.await.map_err(|error| StartError::Failed(error.to_string()))?;
 
@@ -169,6 +186,8 @@ impl Application {
             server,
             simulator,
             arbiters,
+            watch,
+            heartbeats: actors.heartbeats,
             drain: settings.server.drain,
             shutdown_timeout: settings.server.shutdown_timeout,
             fatal: fatal_seen,
@@ -221,14 +240,29 @@ impl Application {
         if let Some(simulator) = self.simulator {
             simulator.stop().await;
         }
-        for arbiter in self.arbiters {
+        for arbiter in &self.arbiters {
             arbiter.stop();
+        }
+        if let Some(reason) = fatal {
+            // A thread that is blocked would never be joined; the end of the process ends it, too.
+            return Err(StartError::Failed(reason));
+        }
+        drop((self.watch, self.heartbeats));
+        for arbiter in self.arbiters {
             let _ = arbiter.join();
         }
-        match fatal {
-            None => Ok(()),
-            Some(reason) => Err(StartError::Failed(reason)),
-        }
+        Ok(())
+    }
+}
+
+/// What is done where a thread is blocked.
+fn last_resorts(fatal: &Arc<watch::Sender<Option<String>>>, exit: Option<Box<dyn Fn() + Send>>) -> LastResorts {
+    let fatal = Arc::clone(fatal);
+    LastResorts {
+        give_up: Box::new(move |name| {
+            let _ = fatal.send(Some(format!("the thread of the {name} actor is blocked")));
+        }),
+        exit: exit.unwrap_or_else(|| Box::new(|| std::process::exit(1))),
     }
 }
 
@@ -312,6 +346,16 @@ fn watch_pool(gate: Gate) {
             {
                 gate.capacity().do_send(Configure(pool));
             }
+        }
+    });
+}
+
+/// A session that is wedged while nobody asks it for anything may have a duty.
+fn ping_sessions(gate: Gate) {
+    actix::spawn(async move {
+        while !gate.is_draining() {
+            tokio::time::sleep(SESSION_PINGS).await;
+            gate.directory().ping_all().await;
         }
     });
 }

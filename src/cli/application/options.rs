@@ -8,7 +8,9 @@ use chrono::TimeDelta;
 use super::StartError;
 use crate::actors::Gate;
 use crate::actors::inbound::{InboundPolicy, OnFull, Unmanaged};
+use crate::actors::pulse::WatchLimits;
 use crate::actors::supervisor::{Courtesy, Replicas, Schedule};
+use crate::domain::call::StallLimits;
 use crate::domain::plan::{Plan, Plans};
 use crate::domain::reconciliation::Policy;
 use crate::domain::retry_after::RetryAfter;
@@ -21,7 +23,9 @@ use crate::telemetry::Metrics;
 pub(super) fn plans_of(settings: &Settings) -> Result<Plans, StartError> {
     let plan = |(name, plan): (&String, &settings::PlanSettings)| {
         let name = name.parse().map_err(|error| StartError::Usage(format!("plans.{name}: {error}")))?;
-        Ok((name, Plan { limit: plan.limit, reserved: plan.reserved }))
+        let terms =
+            Plan { limit: plan.limit, reserved: plan.reserved, max_duration_seconds: plan.max_duration_seconds };
+        Ok((name, terms))
     };
     settings.plans.by_name.iter().map(plan).collect()
 }
@@ -41,6 +45,14 @@ pub(super) fn provider_of(
         place_timeout: settings.provider.place_timeout,
     };
     Arc::new(ElevenLabs::new(options, Arc::clone(metrics)))
+}
+
+/// Attempts in vain after which a hang-up is reported.
+const STALLED_ATTEMPTS: u32 = 10;
+
+/// When a hang-up that is not confirmed is reported.
+pub(super) fn stall_limits_of(settings: &Settings) -> StallLimits {
+    StallLimits { attempts: STALLED_ATTEMPTS, lasting: delta(settings.reconcile.stuck_termination) }
 }
 
 /// The ways to hang up that this build speaks, in the configured order; at least one.
@@ -135,6 +147,17 @@ pub(super) fn schedule_of(settings: &Settings) -> Schedule {
 /// Without a shared ledger there is one.
 pub(super) fn replicas_of(settings: &Settings) -> Replicas {
     if settings.redis.url.is_some() { Replicas::Several } else { Replicas::One }
+}
+
+/// How patient the watch over actors is: more than a session that waits for several commits, and than a stop in good order.
+pub(super) fn watch_limits_of(settings: &Settings) -> WatchLimits {
+    let limits = WatchLimits::default();
+    WatchLimits {
+        answer_within: limits.answer_within.max(settings.store.commit_timeout * 4),
+        session_within: limits.session_within.max(settings.store.commit_timeout * 20),
+        exit_within: limits.exit_within.max(settings.server.shutdown_timeout + Duration::from_secs(10)),
+        ..limits
+    }
 }
 
 /// How far a webhook's signature may be from now.

@@ -45,6 +45,11 @@ pub enum Rejection {
 }
 
 impl Rejection {
+    /// Whether there would be a slot if some call were over.
+    pub fn is_for_want_of_a_slot(self) -> bool {
+        self != Self::PoolPaused
+    }
+
     /// The error code of the contract.
     pub fn code(self) -> &'static str {
         match self {

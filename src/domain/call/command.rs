@@ -102,6 +102,13 @@ pub enum Command {
     },
     /// The hang-up is confirmed.
     ConfirmTermination,
+    /// The hang-up has gone on for long without being confirmed: somebody is to know.
+    ReportStall {
+        /// Attempts of the session that reports it.
+        attempts: u32,
+        /// What came of the latest.
+        detail: String,
+    },
     /// Close an admission whose commit is in doubt.
     Abandon,
 }

@@ -1,5 +1,7 @@
 //! Turns a command into events, or refuses. What says nothing new gives no events.
 
+use chrono::{DateTime, Utc};
+
 use super::command::{Command, Context, InboundDecision, Refusal};
 use super::event::{CallEvent, EventKind};
 use super::reason::Witness;
@@ -32,7 +34,7 @@ pub fn decide(call: &Call, command: Command, context: &Context) -> Result<Vec<Ca
             events.push(CallEvent { occurred_at, kind: EventKind::CallEnded { reason, witness, note } });
             Ok(events)
         }
-        (Call::Live(live), command) => Ok(at_now(decide_live(live, command))),
+        (Call::Live(live), command) => Ok(at_now(decide_live(live, command, context.now))),
         (Call::Over(over), command) => decide_over(over, command).map(at_now),
     }
 }
@@ -51,7 +53,7 @@ fn learned(known: &References, told: &References) -> Vec<EventKind> {
     if references.is_empty() { Vec::new() } else { vec![EventKind::ReferencesLearned { references }] }
 }
 
-fn decide_live(live: &LiveCall, command: Command) -> Vec<EventKind> {
+fn decide_live(live: &LiveCall, command: Command, now: DateTime<Utc>) -> Vec<EventKind> {
     let placement = live.phase.placement();
     let confirmed = |references: References, witness| {
         if placement == Placement::Confirmed {
@@ -75,6 +77,13 @@ fn decide_live(live: &LiveCall, command: Command) -> Vec<EventKind> {
         Command::ConfirmTermination => match live.phase {
             Phase::Terminating { reason, .. } => {
                 vec![EventKind::CallEnded { reason: reason.into(), witness: Witness::LookUp, note: None }]
+            }
+            _ => Vec::new(),
+        },
+        Command::ReportStall { attempts, detail } => match live.phase {
+            Phase::Terminating { since, stalled: false, .. } => {
+                let seconds = u64::try_from((now - since).num_seconds()).unwrap_or(0);
+                vec![EventKind::HangUpStalled { attempts, seconds, detail }]
             }
             _ => Vec::new(),
         },

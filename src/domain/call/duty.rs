@@ -1,131 +1,72 @@
-//! What the state of a call asks of whoever runs it: of its session, of the ledger, and of a commit in doubt.
+//! What a call asks of whoever holds its session, without being asked by anybody: the process that began it may be gone.
 
-use super::command::Command;
-use super::reason::EndReason;
-use super::state::{Call, LiveCall, Phase, Placement, Slot};
-use crate::domain::admission::Holder;
-use crate::domain::ids::CallId;
+use chrono::{DateTime, TimeDelta, Utc};
 
-/// What a session does by itself.
+use super::record::{Record, Status};
+
+/// What is to be done for a call now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Duty {
-    /// Nothing yet.
-    Wait,
-    /// See to it that the call does not grow too long.
-    WatchDuration,
-    /// Hang up, until that is confirmed.
+    /// It is being hung up: until that is confirmed.
     HangUp,
-    /// It is over: nothing of it may be dialled any more.
-    Rest,
+    /// Its maximum duration is over: it is to be hung up.
+    EndDuration,
 }
 
-impl Duty {
-    /// What this state asks for.
-    pub fn of(call: &Call) -> Self {
-        match call {
-            Call::Live(LiveCall { phase: Phase::Terminating { .. }, .. }) => Self::HangUp,
-            Call::Live(LiveCall { phase: Phase::Active, .. }) => Self::WatchDuration,
-            Call::Over(_) | Call::Abandoned { .. } => Self::Rest,
-            Call::Live(_) | Call::Absent | Call::Announced { .. } => Self::Wait,
+impl Record {
+    /// What is to be done for the call at `now`; none where it waits for others.
+    pub fn duty(&self, now: DateTime<Utc>) -> Option<Duty> {
+        if self.status == Status::Terminating {
+            return Some(Duty::HangUp);
         }
+        let longest = self.profile.as_ref().and_then(|profile| profile.max_duration_seconds);
+        let (seconds, started_at) = longest.zip(self.started_at)?;
+        let over = self.status.is_live() && now - started_at >= TimeDelta::seconds(i64::from(seconds));
+        over.then_some(Duty::EndDuration)
     }
 }
 
-/// As much of a call's state as other calls care about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// Its placement is under way: an unknown start at its agent may be its own.
-    Undecided,
-    /// The same, and only the provider can tell.
-    InDoubt,
-    /// It has its names, or will never have any.
-    Decided,
-}
+#[cfg(test)]
+mod tests {
+    use super::super::specification::profile;
+    use super::super::{Direction, References, SlotState};
+    use super::*;
+    use rstest::rstest;
 
-/// What others may be waiting for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StandingNews {
-    /// Webhooks that waited for the placement may go on.
-    Decided,
-    /// Only the provider can tell what became of it.
-    InDoubt,
-}
-
-impl Standing {
-    /// Where a call stands.
-    pub fn of(call: &Call) -> Self {
-        match call.live().map(|live| live.phase.placement()) {
-            Some(Placement::Pending) => Self::Undecided,
-            Some(Placement::Uncertain) => Self::InDoubt,
-            Some(Placement::Confirmed) | None => Self::Decided,
+    fn record(status: Status, max_duration_seconds: Option<u32>) -> Record {
+        Record {
+            profile: Some(super::super::Profile { max_duration_seconds, ..profile(Direction::Outbound) }),
+            references: References::none(),
+            status,
+            slot: SlotState::Held,
+            announced_at: DateTime::UNIX_EPOCH,
+            started_at: Some(DateTime::UNIX_EPOCH),
+            ended_at: None,
+            end_reason: None,
+            detail: None,
+            hang_up_stalled: false,
         }
     }
 
-    /// What is news after this.
-    pub fn news(self, now: Self) -> Option<StandingNews> {
-        match (self, now) {
-            (Self::Undecided | Self::InDoubt, Self::Decided) => Some(StandingNews::Decided),
-            (Self::Undecided | Self::Decided, Self::InDoubt) => Some(StandingNews::InDoubt),
-            _ => None,
-        }
+    #[rstest]
+    #[case::hanging_up(Status::Terminating, None, Some(Duty::HangUp))]
+    #[case::hanging_up_too_long_a_call(Status::Terminating, Some(5), Some(Duty::HangUp))]
+    #[case::without_a_limit(Status::Active, None, None)]
+    #[case::within_its_limit(Status::Active, Some(11), None)]
+    #[case::at_its_limit(Status::Active, Some(10), Some(Duty::EndDuration))]
+    #[case::over(Status::Ended, Some(5), None)]
+    fn a_call_is_hung_up_until_it_is_and_at_the_end_of_its_duration(
+        #[case] status: Status,
+        #[case] max_duration_seconds: Option<u32>,
+        #[case] duty: Option<Duty>,
+    ) {
+        let now = DateTime::UNIX_EPOCH + TimeDelta::seconds(10);
+        assert_eq!(record(status, max_duration_seconds).duty(now), duty);
     }
-}
 
-/// What the log says to the ledger.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LedgerNews {
-    /// The call holds nothing any more.
-    Release,
-    /// The call is live without a slot.
-    Put(Holder),
-}
-
-/// The ledger follows the log, never the other way round: what it is told of a call that held `before`, and is `after`
-/// now. A slot that is held came from the ledger, so it knows of that.
-pub fn news_for_the_ledger(call_id: CallId, before: Option<Slot>, after: &Call) -> Option<LedgerNews> {
-    match (before, after.slot()) {
-        (Some(_), None) => Some(LedgerNews::Release),
-        (before, Some(Slot::Overflow)) if before != Some(Slot::Overflow) => {
-            let profile = after.profile()?;
-            Some(LedgerNews::Put(Holder {
-                call_id,
-                business_id: profile.business_id.clone(),
-                plan: profile.plan.clone(),
-                slot: Slot::Overflow,
-            }))
-        }
-        _ => None,
-    }
-}
-
-/// How an admission is settled whose commit is in doubt.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Settlement {
-    /// Ask this of the call; a refusal is an answer too. Then look again.
-    Ask(Command),
-    /// The admission never was: its slot is free.
-    Release,
-    /// The call goes on without it, or is over.
-    Settled,
-}
-
-impl Settlement {
-    /// Nobody dialled for an admission in doubt, under this epoch: it is closed before it was, or failed as not dialled.
-    ///
-    /// An admission of the same call under another epoch is somebody else's, who may be dialling: within one epoch
-    /// the ledger gives a call one lease, and that of a doubt is not given back.
-    pub fn of(call: &Call, epoch: Option<u64>) -> Self {
-        match call {
-            Call::Absent => Self::Ask(Command::Abandon),
-            Call::Abandoned { .. } => Self::Release,
-            Call::Live(live) if live.epoch == epoch && live.phase == Phase::Placing => {
-                Self::Ask(Command::FailPlacement {
-                    reason: EndReason::NotDialled,
-                    detail: "the commit of the admission was in doubt".to_owned(),
-                    retry_after_seconds: None,
-                })
-            }
-            Call::Live(_) | Call::Over(_) | Call::Announced { .. } => Self::Settled,
-        }
+    #[test]
+    fn a_call_that_has_not_begun_does_not_last() {
+        let record = Record { started_at: None, ..record(Status::Uncertain, Some(1)) };
+        assert_eq!(record.duty(DateTime::UNIX_EPOCH + TimeDelta::days(1)), None);
     }
 }

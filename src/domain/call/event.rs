@@ -76,6 +76,15 @@ pub enum EventKind {
         /// Why.
         reason: TerminationReason,
     },
+    /// It could not be hung up for long; it is tried on. Once for each request.
+    HangUpStalled {
+        /// Attempts of the session that says so; those before a restart are not among them.
+        attempts: u32,
+        /// Since the hang-up was asked for.
+        seconds: u64,
+        /// What came of the latest attempt.
+        detail: String,
+    },
     /// It is over.
     CallEnded {
         /// Why.
@@ -110,6 +119,7 @@ impl EventKind {
             Self::PlacementFailed { .. } => "PlacementFailed",
             Self::PlacementUncertain { .. } => "PlacementUncertain",
             Self::TerminationRequested { .. } => "TerminationRequested",
+            Self::HangUpStalled { .. } => "HangUpStalled",
             Self::CallEnded { .. } => "CallEnded",
             Self::CallRevived { .. } => "CallRevived",
             Self::AdmissionAbandoned {} => "AdmissionAbandoned",

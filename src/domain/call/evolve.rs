@@ -23,7 +23,7 @@ pub fn evolve(call: Call, event: &CallEvent) -> Call {
         }
         (Call::Absent, EventKind::AdmissionAbandoned {}) => Call::Abandoned { at },
         (Call::Announced { profile, references, at: announced_at }, kind) => {
-            match first_phase(kind, profile.direction) {
+            match first_phase(event, profile.direction) {
                 Some((slot, phase)) => Call::Live(LiveCall {
                     started_at: (phase != Phase::Placing).then_some(announced_at),
                     profile,
@@ -47,16 +47,16 @@ pub fn evolve(call: Call, event: &CallEvent) -> Call {
 }
 
 /// What the event that follows the announcement makes of the call.
-fn first_phase(kind: &EventKind, direction: super::Direction) -> Option<(Slot, Phase)> {
+fn first_phase(event: &CallEvent, direction: super::Direction) -> Option<(Slot, Phase)> {
     let admitted = match direction {
         super::Direction::Outbound => Phase::Placing,
         super::Direction::Inbound => Phase::Active,
     };
-    match kind {
+    match &event.kind {
         EventKind::CallAdmitted { .. } => Some((Slot::Held, admitted)),
         EventKind::CallOverflowed { .. } => Some((Slot::Overflow, Phase::Active)),
         EventKind::TerminationRequested { reason } => {
-            Some((Slot::Overflow, Phase::Terminating { reason: *reason, placement: Placement::Confirmed }))
+            Some((Slot::Overflow, Phase::terminating(*reason, Placement::Confirmed, event.occurred_at)))
         }
         _ => None,
     }
@@ -80,7 +80,13 @@ fn evolve_live(mut live: LiveCall, event: &CallEvent) -> Call {
             Call::Live(live)
         }
         EventKind::TerminationRequested { reason } if !matches!(live.phase, Phase::Terminating { .. }) => {
-            live.phase = Phase::Terminating { reason: *reason, placement: live.phase.placement() };
+            live.phase = Phase::terminating(*reason, live.phase.placement(), at);
+            Call::Live(live)
+        }
+        EventKind::HangUpStalled { .. } => {
+            if let Phase::Terminating { stalled, .. } = &mut live.phase {
+                *stalled = true;
+            }
             Call::Live(live)
         }
         EventKind::PlacementFailed { reason, detail, retry_after_seconds } => {
@@ -117,7 +123,7 @@ fn evolve_over(mut over: OverCall, event: &CallEvent) -> Call {
                 profile: over.profile,
                 references: over.references,
                 slot: Slot::Overflow,
-                phase: Phase::Terminating { reason: TerminationReason::Late, placement: Placement::Confirmed },
+                phase: Phase::terminating(TerminationReason::Late, Placement::Confirmed, event.occurred_at),
                 announced_at: over.announced_at,
                 started_at: Some(over.started_at.unwrap_or(event.occurred_at)),
                 epoch: None,

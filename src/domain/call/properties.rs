@@ -1,6 +1,6 @@
 //! Properties of the call: any command in any order, any event in any order.
 
-use super::specification::{admit, end, fail, names, placed, profile, receive, request};
+use super::specification::{admit, end, fail, names, placed, profile, receive, request, stalled};
 use super::*;
 use chrono::{DateTime, TimeDelta};
 use proptest::prelude::*;
@@ -20,6 +20,7 @@ fn commands() -> impl Strategy<Value = Command> {
         (reason(), witness()).prop_map(|(reason, witness)| end(reason, witness)),
         prop::sample::select(TerminationReason::ALL).prop_map(|reason| Command::RequestTermination { reason }),
         Just(Command::ConfirmTermination),
+        Just(stalled()),
         Just(Command::Abandon),
     ]
 }
@@ -42,6 +43,7 @@ fn events() -> impl Strategy<Value = CallEvent> {
         }),
         Just(EventKind::PlacementUncertain { doubt: Doubt::Crash }),
         prop::sample::select(TerminationReason::ALL).prop_map(|reason| EventKind::TerminationRequested { reason }),
+        Just(EventKind::HangUpStalled { attempts: 10, seconds: 300, detail: String::new() }),
         prop::sample::select(EndReason::ALL).prop_map(|reason| EventKind::CallEnded {
             reason,
             witness: Witness::Webhook,

@@ -72,6 +72,8 @@ pub struct Record {
     pub end_reason: Option<EndReason>,
     /// What the provider or an operator said of the end.
     pub detail: Option<String>,
+    /// Whether it is being hung up, and was reported because that takes long.
+    pub hang_up_stalled: bool,
 }
 
 impl Record {
@@ -89,6 +91,7 @@ impl Record {
                 ended_at: Some(*at),
                 end_reason: Some(EndReason::Abandoned),
                 detail: None,
+                hang_up_stalled: false,
             }),
             Call::Live(live) => Some(Self {
                 profile: Some(live.profile.clone()),
@@ -111,6 +114,7 @@ impl Record {
                     _ => None,
                 },
                 detail: None,
+                hang_up_stalled: matches!(live.phase, Phase::Terminating { stalled: true, .. }),
             }),
             Call::Over(over) => Some(Self {
                 profile: Some(over.profile.clone()),
@@ -126,6 +130,7 @@ impl Record {
                 ended_at: Some(over.ended_at),
                 end_reason: Some(over.reason),
                 detail: over.detail.clone(),
+                hang_up_stalled: false,
             }),
         }
     }

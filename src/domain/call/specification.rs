@@ -53,6 +53,10 @@ pub(super) fn end(reason: EndReason, witness: Witness) -> Command {
     Command::End { reason, at: None, references: names(&["conv_1"]), witness, note: None }
 }
 
+pub(super) fn stalled() -> Command {
+    Command::ReportStall { attempts: 10, detail: "refused".to_owned() }
+}
+
 const DOUBT: Command = Command::DoubtPlacement { doubt: Doubt::Timeout };
 const HANG_UP: Command = Command::RequestTermination { reason: TerminationReason::Operator };
 
@@ -169,6 +173,7 @@ fn nothing_but_a_beginning_happens_to_a_call_that_is_not(
         DOUBT,
         end(EndReason::Completed, Witness::Webhook),
         HANG_UP,
+        stalled(),
         Command::ConfirmTermination
     )]
     command: Command,
@@ -262,6 +267,49 @@ fn a_call_that_is_hung_up_ends_for_that_reason(
     #[case] reason: EndReason,
 ) {
     given(story).when(command).is(status, SlotState::Released, Some(reason));
+}
+
+#[test]
+fn a_hang_up_that_takes_long_is_reported_with_its_time_and_goes_on() {
+    let then = given(terminating()).when(stalled()).events(&["HangUpStalled"]);
+    let kind = then.result.as_ref().unwrap()[0].kind.clone();
+    // Asked for at the third second, reported at the hundredth.
+    assert_eq!(kind, EventKind::HangUpStalled { attempts: 10, seconds: 97, detail: "refused".to_owned() });
+    assert!(Record::of(then.after.as_ref().unwrap()).unwrap().hang_up_stalled);
+    then.is(Status::Terminating, SlotState::Held, Some(EndReason::Operator));
+}
+
+#[test]
+fn a_hang_up_is_reported_once_whatever_is_learnt_meanwhile() {
+    let reported = || [terminating(), vec![stalled()]].concat();
+    given(reported()).when(stalled()).nothing();
+    let told = Command::ConfirmPlacement { references: names(&["conv_2"]), witness: Witness::Webhook };
+    given([reported(), vec![told]].concat()).when(stalled()).nothing();
+    let cancelled = [cancelled(), vec![DOUBT, stalled(), placed(Witness::Webhook)]].concat();
+    given(cancelled).when(stalled()).nothing();
+    given(reported()).when(Command::ConfirmTermination).is(
+        Status::Ended,
+        SlotState::Released,
+        Some(EndReason::Operator),
+    );
+}
+
+#[test]
+fn a_call_that_comes_alive_again_is_another_hang_up() {
+    let given_up = vec![request(), DOUBT, HANG_UP, stalled(), fail(EndReason::ProviderMissing)];
+    let revived = [given_up, vec![live()]].concat();
+    given(revived.clone()).when(stalled()).events(&["HangUpStalled"]);
+    given([revived, vec![stalled()]].concat()).when(stalled()).nothing();
+}
+
+#[rstest]
+#[case::placing(placing())]
+#[case::uncertain(uncertain())]
+#[case::active(active())]
+#[case::ended(ended())]
+#[case::abandoned(vec![Command::Abandon])]
+fn what_is_not_being_hung_up_does_not_stall(#[case] story: Vec<Command>) {
+    given(story).when(stalled()).nothing();
 }
 
 #[test]

@@ -77,6 +77,10 @@ pub enum Phase {
         reason: TerminationReason,
         /// What is known of its placement.
         placement: Placement,
+        /// Since when.
+        since: DateTime<Utc>,
+        /// Whether it was reported that this takes long.
+        stalled: bool,
     },
 }
 
@@ -92,6 +96,19 @@ pub enum Placement {
 }
 
 impl Phase {
+    /// The beginning of a hang-up.
+    pub fn terminating(reason: TerminationReason, placement: Placement, since: DateTime<Utc>) -> Self {
+        Self::Terminating { reason, placement, since, stalled: false }
+    }
+
+    /// Since when it is being hung up.
+    pub fn terminating_since(self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Terminating { since, .. } => Some(since),
+            _ => None,
+        }
+    }
+
     /// What is known of the placement in this phase.
     pub fn placement(self) -> Placement {
         match self {
@@ -106,7 +123,9 @@ impl Phase {
     #[must_use]
     pub fn with_placement(self, placement: Placement) -> Self {
         match (self, placement) {
-            (Self::Terminating { reason, .. }, placement) => Self::Terminating { reason, placement },
+            (Self::Terminating { reason, since, stalled, .. }, placement) => {
+                Self::Terminating { reason, placement, since, stalled }
+            }
             (_, Placement::Pending) => Self::Placing,
             (_, Placement::Uncertain) => Self::Uncertain,
             (_, Placement::Confirmed) => Self::Active,

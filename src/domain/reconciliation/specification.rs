@@ -70,6 +70,7 @@ fn row(status: Status, age: i64) -> Row {
         ended_at: (!status.is_live()).then_some(announced_at),
         end_reason: None,
         detail: None,
+        hang_up_stalled: false,
     };
     Row { call_id: call_id(), record, as_of: 3, updated_at: announced_at }
 }

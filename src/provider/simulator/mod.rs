@@ -20,6 +20,7 @@ mod call;
 mod control;
 mod conversations;
 mod courier;
+mod crowd;
 mod directory;
 mod fields;
 mod inbound;

@@ -11,7 +11,7 @@ use actix_web::{App, HttpServer, rt, web};
 
 use super::operator::Operator;
 use super::switchboard::{Switchboard, Targets, lock};
-use super::{control, conversations, inbound, monitor, placement, refusal};
+use super::{control, conversations, crowd, inbound, monitor, placement, refusal};
 
 /// How a simulated provider is set up. What it does can be changed later, under `/sim/behaviour`.
 #[derive(Debug, Clone)]
@@ -97,6 +97,7 @@ fn routes(config: &mut web::ServiceConfig) {
                 .route("/behaviour", web::put().to(control::change_behaviour))
                 .route("/webhook", web::put().to(control::change_targets))
                 .route("/inbound", web::post().to(inbound::ring_in))
+                .route("/crowd", web::post().to(crowd::gather))
                 .route("/calls/{id}/hangup", web::post().to(control::hang_up))
                 .route("/calls/{id}/webhook", web::post().to(control::send_webhook)),
         );

@@ -108,6 +108,13 @@ impl Switchboard {
         Ok(())
     }
 
+    /// One of very many that are talking already, whatever the cap.
+    pub(super) fn gather(&mut self, setup: CallSetup, began: DateTime<Utc>) {
+        let id = setup.conversation_id.clone();
+        self.begin(setup, CallDirection::Outbound, began);
+        self.connect(&id);
+    }
+
     /// The parties begin to talk; `false` if they did before, or if the call is unknown or over.
     pub(super) fn connect(&mut self, conversation_id: &str) -> bool {
         match self.call_mut(conversation_id) {

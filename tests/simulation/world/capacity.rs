@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use callgate::domain::admission::{Rejection, Request, Verdict};
+use callgate::domain::admission::{Request, Verdict};
 use callgate::domain::call::Slot;
 use callgate::domain::ids::{CallId, LeaseId};
 use callgate::domain::reception::NoSlot;
@@ -44,7 +44,7 @@ impl World {
             Ok(Some(Answer::Acquired(Verdict::Held, _))) => Acquired::Held,
             Ok(Some(Answer::Acquired(Verdict::Rejected(why), _))) => {
                 self.tally.refused += 1;
-                if why == Rejection::GlobalCapacity {
+                if why.is_for_want_of_a_slot() {
                     self.look_on_demand(node);
                 }
                 Acquired::None(NoSlot::Rejected(why))

@@ -41,6 +41,11 @@ impl Chance {
         self.0.random_range(0..100) < percent
     }
 
+    /// From 0 to 1.
+    pub(super) fn share(&mut self) -> f64 {
+        f64::from(self.0.random_range(0..=1_000u32)) / 1_000.0
+    }
+
     pub(super) fn number(&mut self) -> u64 {
         self.0.random()
     }

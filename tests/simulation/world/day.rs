@@ -221,6 +221,7 @@ impl World {
             Task::Revisit => self.revisit(node),
             Task::HangUp(call_id) => self.attempt_hang_up(node, call_id),
             Task::HungUp(call_id, command) => self.hung_up(node, call_id, *command),
+            Task::DurationOver(call_id) => self.end_duration(node, call_id),
             Task::HangUpAgain(call_id) => self.hang_up_again(node, call_id),
             Task::Flush => self.flush(node),
             Task::Look => self.look(node),

@@ -1,15 +1,24 @@
 //! The duty to hang up: tried again, ever more slowly, until it is confirmed.
 
-use callgate::domain::call::{Command, EndReason, Phase, Placement, Witness};
+use std::time::Duration;
+
+use callgate::domain::back_off::BackOff;
+use callgate::domain::call::{Command, EndReason, Phase, Placement, StallLimits, TerminationReason, Witness};
 use callgate::domain::ids::CallId;
 use callgate::provider::{Conversation, ConversationState};
+use chrono::TimeDelta;
 
 use super::World;
 use super::chance::{MINUTE, SECOND};
 use super::provider::Provider;
 use super::replica::Session;
-use super::session::Entry;
+use super::session::{Entry, Failure};
 use super::step::Task;
+
+/// Between two attempts.
+const BACK_OFF: BackOff = BackOff { first: Duration::from_secs(1), longest: Duration::from_mins(1) };
+/// Beyond either, a hang-up has stalled.
+const STALL_LIMITS: StallLimits = StallLimits { attempts: 10, lasting: TimeDelta::seconds(300) };
 
 impl World {
     /// Goes on with the hang-up, unless an attempt is under way.
@@ -67,18 +76,37 @@ impl World {
     /// What an attempt found out is stored.
     pub(super) fn hung_up(&mut self, node: usize, call_id: CallId, command: Command) {
         if let Some(session) = self.replicas[node].sessions.get_mut(&call_id) {
+            // Until it is stored there is no other attempt.
+            session.hanging_up = true;
+        }
+        let recorded = self.record(node, call_id, Entry::of(command));
+        let nameless = self.replicas[node]
+            .sessions
+            .get(&call_id)
+            .is_some_and(|session| session.call.live().is_some_and(|live| live.references.conversation().is_none()));
+        if recorded.is_err() || nameless {
+            return self.hang_up_later(node, call_id);
+        }
+        if let Some(session) = self.replicas[node].sessions.get_mut(&call_id) {
             session.hanging_up = false;
         }
-        if self.record(node, call_id, Entry::of(command)).is_err() {
-            self.hang_up_later(node, call_id);
-        }
+        self.wake(node, call_id);
     }
 
     fn hang_up_later(&mut self, node: usize, call_id: CallId) {
         let attempts = self.replicas[node].sessions.get(&call_id).map_or(1, |session| session.attempts);
-        let pause = (SECOND << attempts.saturating_sub(1).min(6)).min(MINUTE);
-        let after = pause + self.chance.between(0, pause / 4);
-        self.task(node, after, Task::HangUpAgain(call_id));
+        self.report_stall(node, call_id, attempts);
+        let pause = BACK_OFF.pause(attempts, self.chance.share());
+        self.task(node, u64::try_from(pause.as_millis()).unwrap_or(MINUTE), Task::HangUpAgain(call_id));
+    }
+
+    /// Has it stored that the hang-up takes long.
+    fn report_stall(&mut self, node: usize, call_id: CallId, attempts: u32) {
+        let phase = self.replicas[node].sessions.get(&call_id).and_then(|session| Some(session.call.live()?.phase));
+        let Some(Phase::Terminating { since, stalled: false, .. }) = phase else { return };
+        if STALL_LIMITS.are_reached(attempts, since, self.agenda.wall()) {
+            let _ = self.record(node, call_id, Entry::of(Command::ReportStall { attempts, detail: String::new() }));
+        }
     }
 
     /// The next attempt, if the call is still to be hung up. Activation alone does the same.
@@ -89,6 +117,26 @@ impl World {
             self.hang_up(node, call_id, &mut session);
         }
         self.keep(node, call_id, session);
+    }
+
+    /// Hangs up at the end of the maximum duration.
+    pub(super) fn limit_duration(&mut self, node: usize, call_id: CallId, session: &mut Session) {
+        let Some(live) = session.call.live() else { return };
+        let (Some(seconds), Some(started_at)) = (live.profile.max_duration_seconds, live.started_at) else { return };
+        if !std::mem::replace(&mut session.limited, true) {
+            let left = TimeDelta::seconds(i64::from(seconds)) - (self.agenda.wall() - started_at);
+            let after = u64::try_from(left.num_milliseconds()).unwrap_or(0).max(1);
+            self.task(node, after, Task::DurationOver(call_id));
+        }
+    }
+
+    /// The call has lasted as long as it may; that is stored, however long it takes.
+    pub(super) fn end_duration(&mut self, node: usize, call_id: CallId) {
+        let command = Command::RequestTermination { reason: TerminationReason::MaxDuration };
+        if matches!(self.record(node, call_id, Entry::of(command)), Err(Failure::Away | Failure::Conflict(_))) {
+            let after = self.chance.between(SECOND, 2 * SECOND);
+            self.task(node, after, Task::DurationOver(call_id));
+        }
     }
 
     /// A sweep sees to it that somebody goes on with a hang-up.

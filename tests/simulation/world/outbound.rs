@@ -82,7 +82,7 @@ impl World {
         let since = self.moment();
         let mut session = self.replicas[node].sessions.remove(&call_id).unwrap_or_default();
         let command = Command::Request {
-            profile: self.profile(wish.business, Direction::Outbound),
+            profile: Profile { max_duration_seconds: wish.longest, ..self.profile(wish.business, Direction::Outbound) },
             epoch: epoch.0,
             business_limit: self.platform.businesses[wish.business].limit,
         };

@@ -59,7 +59,8 @@ impl World {
                 self.platform.keys += 1;
                 self.platform.keys
             });
-            let wish = Wish { business, key, last: false, call_id: None };
+            let longest = self.chance.one_in(5).then(|| u32::try_from(self.chance.between(20, 600)).unwrap_or(60));
+            let wish = Wish { business, key, longest, last: false, call_id: None };
             let after = self.chance.between(1, 30 * SECOND);
             self.tally.asked += 1;
             self.ask_somebody(after, wish.clone());

@@ -46,6 +46,8 @@ pub(super) struct Session {
     pub(super) dialling: Option<Dialling>,
     pub(super) hanging_up: bool,
     pub(super) attempts: u32,
+    /// The end of its maximum duration is awaited.
+    pub(super) limited: bool,
     pub(super) resolving: bool,
 }
 

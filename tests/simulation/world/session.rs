@@ -1,8 +1,8 @@
 //! A session: asks the call, stores what it says, tells the ledger, does what the new state asks for.
 
 use callgate::domain::call::{
-    Asking, Call, CallEvent, Command, Duty, LedgerNews, Next, Record, Settlement, Slot, Standing, StandingNews, evolve,
-    news_for_the_ledger,
+    Asking, Call, CallEvent, Command, Consequence, LedgerNews, Next, Record, Settlement, Slot, Standing, StandingNews,
+    evolve, news_for_the_ledger,
 };
 use callgate::domain::ids::CallId;
 use callgate::ledger::Instruction;
@@ -58,8 +58,9 @@ impl World {
 
     /// Puts a session back, unless it leaves.
     pub(super) fn keep(&mut self, node: usize, call_id: CallId, session: Session) {
-        let on_duty = session.dialling.is_some() || session.hanging_up || session.resolving;
         let over = matches!(session.call, Call::Over(_) | Call::Abandoned { .. } | Call::Absent);
+        let on_duty =
+            session.dialling.is_some() || session.resolving || !over && (session.hanging_up || session.limited);
         if on_duty || !over && !self.chance.one_in(6) {
             self.replicas[node].sessions.insert(call_id, session);
         }
@@ -202,14 +203,15 @@ impl World {
             Some(StandingNews::InDoubt) => self.follow_up(node, super::terms::GRACE),
             None => {}
         }
-        match Duty::of(&session.call) {
-            Duty::HangUp => self.hang_up(node, call_id, session),
-            Duty::Rest => {
+        match Consequence::of(&session.call) {
+            Consequence::HangUp => self.hang_up(node, call_id, session),
+            Consequence::Rest => {
                 if let Some(dialling) = &mut session.dialling {
                     dialling.cancelled = true;
                 }
             }
-            Duty::WatchDuration | Duty::Wait => {}
+            Consequence::WatchDuration => self.limit_duration(node, call_id, session),
+            Consequence::Wait => {}
         }
     }
 

@@ -83,6 +83,8 @@ pub(super) enum Task {
     HangUp(CallId),
     /// What an attempt found out is stored.
     HungUp(CallId, Box<Command>),
+    /// The call has lasted as long as it may.
+    DurationOver(CallId),
     /// The next attempt.
     HangUpAgain(CallId),
     /// What waits for the ledger goes out.
@@ -110,6 +112,8 @@ pub(super) enum Task {
 pub(super) struct Wish {
     pub(super) business: usize,
     pub(super) key: Option<u64>,
+    /// Seconds that it may last.
+    pub(super) longest: Option<u32>,
     /// A ledger that was rebuilt is asked once more.
     pub(super) last: bool,
     pub(super) call_id: Option<CallId>,

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use callgate::domain::call::{ReferenceKind, Status};
+use callgate::domain::call::ReferenceKind;
 use callgate::domain::ids::CallId;
 use callgate::domain::reconciliation::{
     Correction, Inquiry, Listed, Look, Memory, Now, Planner, Policy, Question, Row, Stranger,
@@ -268,7 +268,8 @@ impl World {
     /// Reads the live rows, and wakes the sessions that have something to do by themselves.
     fn read_table(&mut self, node: usize) -> Reply {
         let live: Vec<_> = self.database.store.live_sessions().cloned().collect();
-        for row in live.iter().filter(|row| row.record.status == Status::Terminating) {
+        let now = self.agenda.wall();
+        for row in live.iter().filter(|row| row.record.duty(now).is_some()) {
             self.wake(node, row.call_id);
         }
         Reply::Rows(live.into_iter().map(Row::from).collect())

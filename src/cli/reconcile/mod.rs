@@ -1,0 +1,60 @@
+//! `callgate reconcile`: one sweep, and its report.
+//!
+//! A gate that runs sweeps itself, and is asked to; where none runs, this process does what a gate would.
+
+mod alone;
+mod bar;
+mod remote;
+
+use serde_json::Value;
+
+use super::{ConfigFile, Failure};
+use crate::settings::{Secret, Settings};
+use remote::{Asked, Remote};
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "The report goes to stdout as JSON, the progress to stderr. \
+                        Exit code 0: every view answered; 1: some did not, or the sweep was cut short; \
+                        2: bad usage or configuration.")]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// The running gate to ask, for example http://127.0.0.1:8080; without it the gate of the configuration, and
+    /// where that does not run, this process sweeps itself
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// An API key of scope admin; without it the configured auth.admin_key
+    #[arg(long, value_name = "KEY", env = "CALLGATE_KEY", hide_env_values = true)]
+    key: Option<String>,
+}
+
+pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
+    let settings = arguments.config.load()?;
+    let key = arguments.key.clone().or_else(|| settings.auth.admin_key.as_ref().map(Secret::expose).map(str::to_owned));
+    let report = match &arguments.url {
+        Some(url) => match Remote::new(url, key)?.sweep().await? {
+            Asked::Report(report) => report,
+            Asked::NobodyThere(reason) => return Err(Failure::Check(format!("no gate answers at {url}: {reason}"))),
+        },
+        None => match remote_of(&settings, key)?.sweep().await? {
+            Asked::Report(report) => report,
+            Asked::NobodyThere(_) => alone::sweep(settings).await?,
+        },
+    };
+    println!("{}", serde_json::to_string_pretty(&report).expect("a report is a map with text keys"));
+    if report["success"] == Value::Bool(true) {
+        Ok(())
+    } else {
+        let unanswered = report["unanswered"].as_array().map_or(0, Vec::len);
+        Err(Failure::Check(format!("the sweep is not complete: {unanswered} questions were not answered")))
+    }
+}
+
+/// The gate that the configuration describes.
+fn remote_of(settings: &Settings, key: Option<String>) -> Result<Remote, Failure> {
+    let mut address = settings.server.bind;
+    if address.ip().is_unspecified() {
+        address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+    }
+    Remote::new(&format!("http://{address}"), key)
+}
