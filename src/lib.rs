@@ -7,7 +7,7 @@
 //! | [`cli`] | the commands; [`cli::Application`] wires the rooms of a node together |
 //! | [`http`] | the routes: requests and webhooks become messages, answers become JSON |
 //! | [`actors`] | the imperative shell: who gives slots, who writes events, one session per call, who sweeps |
-//! | [`provider`] | the port [`provider::VoiceProvider`], its `ElevenLabs` adapter, the simulated provider |
+//! | [`provider`] | the port [`provider::VoiceProvider`], its `ElevenLabs` adapter, the carrier Twilio, the simulated provider |
 //! | [`ledger`] | the port [`ledger::SlotLedger`]: who holds which slot, in memory, in Redis, or in the database |
 //! | [`store`] | the port [`store::EventStore`] and the tables behind it |
 //! | [`telemetry`], [`settings`] | metrics and logs; `config/default.toml`, typed |

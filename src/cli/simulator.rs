@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use super::Failure;
 use super::application::stop_signal;
 use crate::provider::simulator::{Simulator, SimulatorOptions};
+use crate::provider::twilio::Account;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -26,6 +27,24 @@ pub(super) struct Arguments {
     /// Refuse requests without this key
     #[arg(long, value_name = "KEY", env = "SIMULATOR_API_KEY", hide_env_values = true)]
     api_key: Option<String>,
+    /// Where the simulated carrier asks what to do with a call
+    #[arg(long, value_name = "URL")]
+    voice_url: Option<String>,
+    /// Where it tells that a call is over
+    #[arg(long, value_name = "URL")]
+    status_url: Option<String>,
+    /// The carrier's account
+    #[arg(long, value_name = "SID", requires = "twilio_auth_token")]
+    twilio_account_sid: Option<String>,
+    /// Opens the carrier's API, and signs what it sends
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "SIMULATOR_TWILIO_AUTH_TOKEN",
+        hide_env_values = true,
+        requires = "twilio_account_sid"
+    )]
+    twilio_auth_token: Option<String>,
 }
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
@@ -39,6 +58,12 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         initiation_url: arguments.initiation_url,
         webhook_secret: arguments.webhook_secret,
         api_key: arguments.api_key,
+        voice_url: arguments.voice_url,
+        status_url: arguments.status_url,
+        account: arguments
+            .twilio_account_sid
+            .zip(arguments.twilio_auth_token)
+            .map(|(sid, auth_token)| Account { sid, auth_token }),
     };
     let simulator =
         Simulator::start(options).map_err(|error| Failure::Usage(format!("--bind {}: {error}", arguments.bind)))?;

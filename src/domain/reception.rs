@@ -35,6 +35,8 @@ pub struct InboundPolicy {
 pub enum Found {
     /// It says so itself.
     ByWebhook,
+    /// Its carrier asks whether to connect it: nobody has answered it.
+    Ringing,
     /// It was live at the provider, unknown to us.
     BySweep,
 }
@@ -56,15 +58,17 @@ impl InboundPolicy {
         match (found, self.unmanaged) {
             (Found::BySweep, Unmanaged::Adopt) => Some(overflow("UNMANAGED")),
             (Found::BySweep, Unmanaged::Terminate) => Some(terminate(TerminationReason::Unmanaged)),
-            (Found::ByWebhook, _) if !takes_calls => Some(terminate(TerminationReason::InboundDisabled)),
-            (Found::ByWebhook, _) => None,
+            (Found::ByWebhook | Found::Ringing, _) if !takes_calls => {
+                Some(unwanted(found, TerminationReason::InboundDisabled))
+            }
+            (Found::ByWebhook | Found::Ringing, _) => None,
         }
     }
 
     /// What becomes of a call that asked for a slot and has none.
-    pub fn without_a_slot(self, why: NoSlot) -> InboundDecision {
+    pub fn without_a_slot(self, found: Found, why: NoSlot) -> InboundDecision {
         match (why, self.on_full) {
-            (NoSlot::Rejected(_), OnFull::Terminate) => terminate(TerminationReason::Capacity),
+            (NoSlot::Rejected(_), OnFull::Terminate) => unwanted(found, TerminationReason::Capacity),
             (NoSlot::Rejected(why), OnFull::Admit) => overflow(why.code()),
             // No call is hung up for our trouble.
             (NoSlot::Recovering, _) => overflow("CAPACITY_RECOVERING"),
@@ -75,6 +79,14 @@ impl InboundPolicy {
 
 fn overflow(cause: &str) -> InboundDecision {
     InboundDecision::Overflow { cause: cause.to_owned() }
+}
+
+/// One that is at the provider is hung up; one that is not yet never gets there.
+fn unwanted(found: Found, reason: TerminationReason) -> InboundDecision {
+    match found {
+        Found::Ringing => InboundDecision::TurnAway { reason },
+        Found::ByWebhook | Found::BySweep => terminate(reason),
+    }
 }
 
 fn terminate(reason: TerminationReason) -> InboundDecision {

@@ -22,8 +22,9 @@ mod reconciliations;
 mod request;
 mod routes;
 mod state;
+mod twilio;
 mod webhooks;
 
 pub use auth::Doors;
 pub use routes::{configure, observe};
-pub use state::{AppState, DemoDoor, WebhookPolicy};
+pub use state::{AppState, Carrier, DemoDoor, WebhookPolicy};

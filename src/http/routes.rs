@@ -15,7 +15,7 @@ use super::problem::Problem;
 use super::request::RequestId;
 use super::{
     agents, businesses, calls, concurrency, debug, do_not_call, doors, events, health, metrics, phone_numbers, pools,
-    reconciliations, webhooks,
+    reconciliations, twilio, webhooks,
 };
 use crate::actors::guardian::reason_of;
 use crate::sources;
@@ -82,6 +82,8 @@ pub fn configure(app: &mut web::ServiceConfig) {
         )
         .service(resource("/api/webhooks/elevenlabs", "POST").route(post().to(webhooks::elevenlabs)))
         .service(resource("/api/webhooks/elevenlabs/initiation", "POST").route(post().to(webhooks::initiation)))
+        .service(resource("/api/webhooks/twilio/voice", "POST").route(post().to(twilio::voice)))
+        .service(resource("/api/webhooks/twilio/status", "POST").route(post().to(twilio::status)))
         .service(resource("/api/concurrent-metrics", "GET, HEAD").route(get().to(concurrency::summary)))
         .service(resource("/api/concurrent-metrics/status", "GET, HEAD").route(get().to(concurrency::status)))
         .service(resource("/api/concurrent-metrics/events", "GET, HEAD").route(get().to(concurrency::events)))

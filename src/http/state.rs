@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use super::auth::{Doors, Keyring};
 use crate::actors::Gate;
 use crate::domain::ids::{AgentId, PhoneNumberId};
+use crate::provider::twilio::Account;
 
 /// Calls that one address may ask for at the demo door, per minute.
 const DEMO_CALLS_PER_MINUTE: u32 = 5;
@@ -35,14 +36,33 @@ pub struct AppState {
     pub metrics_token: Option<String>,
     /// What begins the links in answers.
     pub public_url: String,
+    /// The carrier whose webhooks are believed, where its account is ours.
+    pub carrier: Option<Carrier>,
+}
+
+/// The carrier whose webhooks are believed.
+pub struct Carrier {
+    /// Signs them.
+    pub account: Account,
+    /// What a caller hears for whom there is no room; none: the line is busy.
+    pub announcement: Option<String>,
 }
 
 impl AppState {
-    /// State without a demo door, a metrics token or a public address.
+    /// State without a demo door, a metrics token, a public address or a carrier.
     pub fn new(gate: Gate, admin_key: Option<&str>, doors: Doors, webhooks: WebhookPolicy) -> Self {
         let keyring = Keyring::new(gate.store().clone(), admin_key, doors);
         let webhook_bodies = Semaphore::new(WEBHOOK_BODIES);
-        Self { gate, keyring, webhooks, webhook_bodies, demo: None, metrics_token: None, public_url: String::new() }
+        Self {
+            gate,
+            keyring,
+            webhooks,
+            webhook_bodies,
+            demo: None,
+            metrics_token: None,
+            public_url: String::new(),
+            carrier: None,
+        }
     }
 }
 

@@ -63,7 +63,7 @@ pub(super) async fn elevenlabs(
     Ok(answer(&outcome))
 }
 
-fn settled<T>(
+pub(super) fn settled<T>(
     outcome: Result<Result<T, IntakeError>, JoinError>,
     state: &AppState,
     request: &HttpRequest,
@@ -73,7 +73,7 @@ fn settled<T>(
     outcome.map_err(crashed).map_err(failed)?.map_err(failed)
 }
 
-fn answer(outcome: &Outcome) -> HttpResponse {
+pub(super) fn answer(outcome: &Outcome) -> HttpResponse {
     HttpResponse::Ok().json(json!({ "received": true, "outcome": outcome.word, "callId": outcome.call_id }))
 }
 

@@ -109,6 +109,38 @@ pub enum PlacementOutcome {
     },
 }
 
+/// One inbound call that a carrier is about to connect. It has the caller's whole number: not to be shown.
+#[derive(Clone)]
+pub struct Registration {
+    /// Our name for it; the provider echoes it in webhooks and look-ups.
+    pub call_id: CallId,
+    /// For whom.
+    pub business_id: BusinessId,
+    /// Who talks.
+    pub agent_id: AgentId,
+    /// Who calls, as the carrier says it: a number, or a word such as `anonymous`.
+    pub from: String,
+    /// Which number was called, as the carrier says it.
+    pub to: String,
+}
+
+/// Why the provider does not expect an inbound call.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotRegistered {
+    /// The provider is full.
+    #[error("the provider is full: {0}")]
+    Full(String),
+    /// The provider refused.
+    #[error("the provider refused: {0}")]
+    Refused(String),
+    /// The provider was not asked.
+    #[error(transparent)]
+    NotAsked(NotDialled),
+    /// Nobody knows; it may expect the call.
+    #[error("it is unknown whether the provider expects the call: {0}")]
+    Unclear(String),
+}
+
 /// Whether a conversation takes a place at the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConversationState {
@@ -163,6 +195,8 @@ pub struct ConversationPage {
 pub enum HangUpWay {
     /// The monitor WebSocket's `end_call`.
     Monitor,
+    /// The carrier's REST API, for calls whose `call_sid` is known.
+    Twilio,
     /// Deleting the conversation: erases the customer's record, so only for calls that never had a slot.
     Delete,
 }
@@ -172,6 +206,7 @@ impl HangUpWay {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Monitor => "monitor",
+            Self::Twilio => "twilio",
             Self::Delete => "delete",
         }
     }
@@ -180,7 +215,7 @@ impl HangUpWay {
 /// What came of a hang-up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HangUp {
-    /// The provider was asked afterwards, and the call is over.
+    /// Provider or carrier was asked afterwards, and the call is over.
     Confirmed,
     /// Not confirmed; try again.
     Unconfirmed {
@@ -223,6 +258,14 @@ pub trait VoiceProvider: Send + Sync {
     /// How many conversations are live.
     fn live_count(&self) -> LocalBoxFuture<'_, Result<u64, ProviderError>>;
 
-    /// Hangs up by every way that is allowed, until one is confirmed.
-    fn hang_up<'a>(&'a self, conversation_id: &'a str, ways: &'a [HangUpWay]) -> LocalBoxFuture<'a, HangUp>;
+    /// Hangs up by every way that is allowed and that a name of the call is known for, until one is confirmed.
+    fn hang_up<'a>(&'a self, names: &'a References, ways: &'a [HangUpWay]) -> LocalBoxFuture<'a, HangUp>;
+
+    /// Announces an inbound call that the carrier is about to connect, once, if the permit still allows it at the last
+    /// moment. What the carrier must do to connect it, as TwiML.
+    fn register_call(
+        &self,
+        registration: Registration,
+        permit: DialPermit,
+    ) -> LocalBoxFuture<'_, Result<String, NotRegistered>>;
 }

@@ -25,6 +25,8 @@ pub struct ProviderSettings {
     pub api_key: Option<Secret>,
     /// For [`HangUpWay::Twilio`] and the Twilio webhooks.
     pub twilio: Option<TwilioCredentials>,
+    /// Base of Twilio's API, without a slash at its end.
+    pub twilio_base_url: String,
 }
 
 /// Who carries the calls.
@@ -80,6 +82,7 @@ impl ProviderSettings {
             base_url: section.parsed("base_url", HTTP_BASE, http_base)?,
             api_key,
             twilio: twilio(section)?,
+            twilio_base_url: section.parsed("twilio_base_url", HTTP_BASE, http_base)?,
         })
     }
 }

@@ -50,6 +50,8 @@ fn the_defaults_are_those_of_the_documentation() {
     assert_eq!(settings.provider.base_url, "https://api.elevenlabs.io");
     assert!(settings.provider.api_key.is_none());
     assert!(settings.provider.twilio.is_none());
+    assert_eq!(settings.provider.twilio_base_url, "https://api.twilio.com");
+    assert_eq!(settings.inbound.announcement, None);
     assert_eq!(settings.simulator.bind.to_string(), "127.0.0.1:0");
     assert_eq!(settings.simulator.cap, None);
     assert!(settings.webhooks.secrets.is_empty());
@@ -81,7 +83,7 @@ fn every_key_of_the_default_file_has_a_comment_above_it() {
 #[test]
 fn every_key_is_read_and_refuses_nonsense_in_one_line_that_names_it() {
     for key in Layers::defaults().unwrap().keys() {
-        let line = refusal([(&by_key(key), "né ?")]);
+        let line = refusal([(&by_key(key), "né\u{7} ?")]);
 
         assert!(line.starts_with(&format!("{key} = ")), "{line}");
         assert!(line.contains(": accepted are "), "{line}");
@@ -257,6 +259,11 @@ fn zero_means_never_none_or_at_once_where_it_is_documented() {
     "CALLGATE__PROVIDER__TWILIO_ACCOUNT_SID",
     "AC1",
     r#"provider.twilio_auth_token = "": accepted are a token while provider.twilio_account_sid is set"#
+)]
+#[case::an_announcement_of_two_lines(
+    "CALLGATE__INBOUND__ANNOUNCEMENT",
+    "All lines\nare busy",
+    r#"inbound.announcement = "All lines\nare busy": accepted are up to 1000 characters of text in one line"#
 )]
 #[case::plan_without_a_limit(
     "CALLGATE__PLANS__GOLD__RESERVED",

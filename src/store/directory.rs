@@ -167,6 +167,15 @@ impl Store {
         phone_number::Entity::find_by_id(id.as_str()).one(self.reader()).await?.map(phone_number_of).transpose()
     }
 
+    /// Who talks on that telephone number; of several registrations the first, by name, that says so.
+    pub async fn agent_on(&self, number: &E164) -> Result<Option<AgentId>, StoreError> {
+        let query = phone_number::Entity::find()
+            .filter(phone_number::Column::Number.eq(number.expose()))
+            .filter(phone_number::Column::AgentId.is_not_null())
+            .order_by_asc(phone_number::Column::PhoneNumberId);
+        Ok(query.one(self.reader()).await?.map(phone_number_of).transpose()?.and_then(|number| number.agent_id))
+    }
+
     /// The numbers of a business, by name.
     pub async fn phone_numbers_of(&self, business: &BusinessId) -> Result<Vec<PhoneNumber>, StoreError> {
         let query = phone_number::Entity::find()

@@ -24,6 +24,7 @@ pub struct DirectoryCache {
     businesses: Cache<BusinessId, Option<Arc<Business>>>,
     agents: Cache<AgentId, Option<Arc<Agent>>>,
     numbers: Cache<PhoneNumberId, Option<Arc<PhoneNumber>>>,
+    agents_on: Cache<E164, Option<AgentId>>,
     forbidden: Cache<(BusinessId, E164), bool>,
 }
 
@@ -42,7 +43,7 @@ fn shared<T>(row: Option<T>) -> Option<Arc<T>> {
 impl DirectoryCache {
     /// An empty cache over `store`.
     pub fn new(store: Store) -> Self {
-        Self { store, businesses: cache(), agents: cache(), numbers: cache(), forbidden: cache() }
+        Self { store, businesses: cache(), agents: cache(), numbers: cache(), agents_on: cache(), forbidden: cache() }
     }
 
     /// The business of that name; the demo's is always there.
@@ -66,6 +67,12 @@ impl DirectoryCache {
         self.numbers.try_get_with_by_ref(id, read).await.map_err(|error| (*error).clone())
     }
 
+    /// Who talks on that telephone number.
+    pub async fn agent_on(&self, number: &E164) -> Result<Option<AgentId>, StoreError> {
+        let read = self.store.agent_on(number);
+        self.agents_on.try_get_with_by_ref(number, read).await.map_err(|error| (*error).clone())
+    }
+
     /// Whether the business must not call that number.
     pub async fn is_do_not_call(&self, business: &BusinessId, number: &E164) -> Result<bool, StoreError> {
         let read = self.store.is_do_not_call(business, number);
@@ -78,6 +85,7 @@ impl DirectoryCache {
         self.businesses.invalidate_all();
         self.agents.invalidate_all();
         self.numbers.invalidate_all();
+        self.agents_on.invalidate_all();
         self.forbidden.invalidate_all();
     }
 }

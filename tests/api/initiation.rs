@@ -86,6 +86,45 @@ async fn a_whole_inbound_call_from_question_to_end_is_one_call() {
     settles(json!("ended"), async || gate.call_of(conversation).await["status"].clone()).await;
 }
 
+/// A conversation that says nothing of the question that was asked before it, but has the same `call_sid`.
+async fn silent_conversation(gate: &Gate, call_sid: &str) -> String {
+    let call = json!({"agentId": "agent_in", "callSid": call_sid, "webhook": false});
+    gate.provider.post_inbound(call).await["conversationId"].as_str().unwrap().to_owned()
+}
+
+#[actix::test]
+async fn a_sweep_that_finds_the_conversation_binds_it_by_its_call_sid() {
+    let gate = Gate::start().await;
+    let (call_id, _) = asked(&gate, "CA1").await;
+    let conversation = silent_conversation(&gate, "CA1").await;
+
+    eventually("a sweep binds it", async || {
+        gate.post_reconciliation().await;
+        (gate.get_call(&call_id).await["providerCallId"] == conversation).then_some(())
+    })
+    .await;
+
+    assert_eq!(gate.get_calls("?limit=100").await.len(), 1);
+    assert_eq!(gate.status().await["overflow"], 0);
+    gate.holds(1).await;
+    gate.provider.hang_up(&conversation).await;
+    gate.holds(0).await;
+}
+
+#[actix::test]
+async fn i3_an_end_alone_finds_the_call_that_was_asked_for_by_its_call_sid() {
+    let gate = Gate::start().await;
+    let (call_id, _) = asked(&gate, "CA1").await;
+    let conversation = silent_conversation(&gate, "CA1").await;
+    gate.holds(1).await;
+
+    gate.provider.hang_up(&conversation).await;
+
+    gate.holds(0).await;
+    let call = gate.get_call(&call_id).await;
+    assert_eq!((&call["status"], &call["providerCallId"]), (&json!("ended"), &json!(conversation)));
+}
+
 #[actix::test]
 async fn one_that_never_gets_a_conversation_ends_as_never_bound() {
     let gate = Gate::builder().env("CALLGATE__INBOUND__BIND_TIMEOUT_SECONDS", "1").start().await;

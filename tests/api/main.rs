@@ -7,6 +7,7 @@
 mod support;
 
 mod calls;
+mod carrier_signatures;
 mod configuration;
 mod directory;
 mod doors;
@@ -21,5 +22,6 @@ mod reconciliations;
 mod refusals;
 mod sign_off;
 mod signatures;
+mod twilio;
 mod watching;
 mod webhooks;

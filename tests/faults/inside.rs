@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use crate::support::gate::{SECRET, settings};
 use crate::support::http::{Answer, Ask};
 use crate::support::provider::Provider;
+use crate::support::twilio::{ACCOUNT, TOKEN, signature, unbelieved};
 use crate::support::wait::eventually;
 
 /// A gate in this process, its provider in another.
@@ -67,6 +68,12 @@ impl Inside {
         ask.send(&self.address).await.unwrap()
     }
 
+    /// What the carrier says, signed for where it is sent.
+    pub(crate) async fn post_form(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let signature = signature(TOKEN, &format!("{}{path}", self.address), fields);
+        self.ask(unbelieved(path, Some(&signature), fields)).await
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Value {
         self.ask(Ask::get(path)).await.json()
     }
@@ -111,6 +118,8 @@ pub(crate) async fn alone(folder: &Path, limits: WatchLimits) -> Application {
 fn load(folder: &Path, provider: &str, env: &[(&str, &str)]) -> Settings {
     let mut all = settings(folder, provider);
     all.insert("GLOBAL_CAP".to_owned(), "5".to_owned());
+    all.insert("CALLGATE__PROVIDER__TWILIO_ACCOUNT_SID".to_owned(), ACCOUNT.to_owned());
+    all.insert("CALLGATE__PROVIDER__TWILIO_AUTH_TOKEN".to_owned(), TOKEN.to_owned());
     all.extend(env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
     all.remove("RUST_LOG");
     Settings::load(None, all).unwrap()

@@ -8,6 +8,7 @@
 mod support;
 
 mod actor_crashes;
+mod carrier;
 mod commits_in_doubt;
 mod hang_ups;
 mod inside;

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use callgate::domain::call::References;
 use callgate::domain::ids::CallId;
 use callgate::provider::{
-    Conversation, ConversationPage, DialPermit, HangUp, HangUpWay, Placement, PlacementOutcome, ProviderError, Stretch,
-    VoiceProvider,
+    Conversation, ConversationPage, DialPermit, HangUp, HangUpWay, NotRegistered, Placement, PlacementOutcome,
+    ProviderError, Registration, Stretch, VoiceProvider,
 };
 use chrono::{DateTime, Utc};
 use futures_util::future::LocalBoxFuture;
@@ -55,8 +56,16 @@ impl VoiceProvider for Stalling {
         self.0.live_count()
     }
 
-    fn hang_up<'a>(&'a self, id: &'a str, ways: &'a [HangUpWay]) -> LocalBoxFuture<'a, HangUp> {
-        self.0.hang_up(id, ways)
+    fn hang_up<'a>(&'a self, names: &'a References, ways: &'a [HangUpWay]) -> LocalBoxFuture<'a, HangUp> {
+        self.0.hang_up(names, ways)
+    }
+
+    fn register_call(
+        &self,
+        registration: Registration,
+        permit: DialPermit,
+    ) -> LocalBoxFuture<'_, Result<String, NotRegistered>> {
+        self.0.register_call(registration, permit)
     }
 }
 

@@ -14,6 +14,7 @@ use super::door::{Door, HighestCap};
 use super::process::{Process, callgate};
 use super::provider::Provider;
 use super::proxy::{Line, Proxy};
+use super::twilio::{ACCOUNT, TOKEN};
 
 /// Signs the provider's webhooks.
 pub(crate) const SECRET: &str = "whsec-of-the-tests";
@@ -73,6 +74,11 @@ impl Builder {
         self
     }
 
+    /// An account at the carrier.
+    pub(crate) fn twilio(self) -> Self {
+        self.env("CALLGATE__PROVIDER__TWILIO_ACCOUNT_SID", ACCOUNT).env("CALLGATE__PROVIDER__TWILIO_AUTH_TOKEN", TOKEN)
+    }
+
     /// A plan's limit and reserve.
     pub(crate) fn plan(self, name: &str, limit: u32, reserved: u32) -> Self {
         self.env(&format!("CALLGATE__PLANS__{name}__LIMIT"), &limit.to_string())
@@ -110,6 +116,7 @@ pub(crate) fn settings(folder: &Path, provider_address: &str) -> BTreeMap<String
         ("ELEVENLABS_API_KEY", API_KEY),
         ("ELEVENLABS_BASE_URL", provider_address),
         ("ELEVENLABS_WEBHOOK_SECRET", SECRET),
+        ("CALLGATE__PROVIDER__TWILIO_BASE_URL", provider_address),
         ("CALLGATE__SERVER__BIND", "127.0.0.1:0"),
         ("CALLGATE__RECONCILE__GRACE_SECONDS", "1"),
         ("CALLGATE__RECONCILE__STARTUP_DELAY_SECONDS", "3600"),
@@ -217,7 +224,7 @@ impl Drop for Gate {
 
 /// A log shows no whole number, no secret and no crash.
 pub(super) fn assert_discreet(log: &str) {
-    for secret in [WHOLE_NUMBERS, SECRET, API_KEY] {
+    for secret in [WHOLE_NUMBERS, SECRET, API_KEY, TOKEN] {
         let line = log.lines().find(|line| line.contains(secret));
         assert_eq!(line, None, "{secret} is in the log");
     }

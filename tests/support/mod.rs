@@ -12,6 +12,7 @@
 //! | `http` | one request and its answer |
 //! | `load` | callers on threads of their own: many at once, or on and on |
 //! | `problem` | what an error answer must look like |
+//! | `twilio` | what the carrier asks and says, and its signature |
 //! | `webhook` | what the provider may say, and its signature |
 //! | `feed` | Server-Sent Events |
 //! | `proxy` | a line between two processes that can be held or cut |
@@ -33,5 +34,6 @@ pub(crate) mod provider;
 pub(crate) mod proxy;
 pub(crate) mod raw;
 pub(crate) mod resources;
+pub(crate) mod twilio;
 pub(crate) mod wait;
 pub(crate) mod webhook;

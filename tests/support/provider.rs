@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::http::Ask;
 use super::process::{Process, callgate};
+use super::twilio::{ACCOUNT, TOKEN};
 use super::wait::eventually;
 
 #[derive(Debug)]
@@ -21,6 +22,7 @@ impl Provider {
     pub(crate) fn start(folder: &Path, cap: u32, secret: &str) -> Self {
         let mut command = callgate(folder);
         command.args(["simulator", "--bind", "127.0.0.1:0", "--cap", &cap.to_string(), "--webhook-secret", secret]);
+        command.args(["--twilio-account-sid", ACCOUNT, "--twilio-auth-token", TOKEN]);
         let mut process = Process::spawn(command, &folder.join("provider.log"));
         let address = process.announced("simulated provider listening on ");
         Self { address, process }
@@ -29,7 +31,11 @@ impl Provider {
     /// Sends webhooks to the gate at `address` from now on.
     pub(crate) async fn put_webhook(&self, address: &str) {
         let webhooks = format!("{address}/api/webhooks/elevenlabs");
-        let targets = json!({"url": webhooks, "initiationUrl": format!("{webhooks}/initiation")});
+        let carrier = format!("{address}/api/webhooks/twilio");
+        let targets = json!({
+            "url": webhooks, "initiationUrl": format!("{webhooks}/initiation"),
+            "voiceUrl": format!("{carrier}/voice"), "statusUrl": format!("{carrier}/status"),
+        });
         self.ask(Ask::put("/sim/webhook").json(&targets)).await;
     }
 
@@ -74,6 +80,11 @@ impl Provider {
     pub(crate) async fn start_inbound(&self, agent: &str) -> String {
         let call = self.post_inbound(json!({"agentId": agent})).await;
         call["conversationId"].as_str().unwrap().to_owned()
+    }
+
+    /// The carrier says no more that calls are over.
+    pub(crate) async fn silence_the_carrier(&self) {
+        self.ask(Ask::put("/sim/webhook").json(&json!({"statusUrl": null}))).await;
     }
 
     pub(crate) async fn post_inbound(&self, call: Value) -> Value {

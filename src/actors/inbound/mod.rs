@@ -1,6 +1,7 @@
 //! Inbound calls and webhooks: which call is meant, and what becomes of a call that nobody knows yet.
 
 mod newcomer;
+mod ringing;
 
 use std::sync::Arc;
 
@@ -23,6 +24,8 @@ use crate::store::{Conflict, Delivery, DeliveryState, DirectoryCache, ParkedNoti
 use crate::telemetry::Metrics;
 
 use newcomer::{Arrival, Newcomer};
+use ringing::Rings;
+pub use ringing::{Reply, Ring, Rung};
 
 /// Decisions that are made again because a call became known meanwhile.
 const ATTEMPTS: u32 = 4;
@@ -80,6 +83,7 @@ pub struct Intake {
     /// What is counted.
     pub metrics: Arc<Metrics>,
     one_at_a_time: Arc<Keyed<Reference>>,
+    rings: Rings,
 }
 
 impl Intake {
@@ -95,11 +99,16 @@ impl Intake {
         policy: InboundPolicy,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self { store, cache, directory, capacity, journal, plans, policy, metrics, one_at_a_time: Arc::default() }
+        let (one_at_a_time, rings) = (Arc::default(), Rings::default());
+        Self { store, cache, directory, capacity, journal, plans, policy, metrics, one_at_a_time, rings }
     }
 
     /// Gives a webhook its effect, once. It is answered only after what it says is stored.
     pub async fn receive(&self, received: Received) -> Result<Outcome, IntakeError> {
+        self.take_in(received, Found::ByWebhook).await
+    }
+
+    async fn take_in(&self, received: Received, found: Found) -> Result<Outcome, IntakeError> {
         // Simultaneous deliveries about one call would each take a slot for a moment.
         let _turn = match received.notice.name() {
             Some(name) => Some(self.one_at_a_time.lock(name.clone()).await),
@@ -134,7 +143,7 @@ impl Intake {
                         delivery: Some(delivery.clone()),
                         settles: Vec::new(),
                         trace: received.trace.clone(),
-                        found: Found::ByWebhook,
+                        found,
                     };
                     self.welcome(newcomer).await?
                 }

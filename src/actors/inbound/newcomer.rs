@@ -221,9 +221,11 @@ impl Intake {
             Ok(Err(AcquireError::Recovering)) => NoSlot::Recovering,
             Ok(Err(AcquireError::Unavailable)) | Err(_) => NoSlot::Unavailable,
         };
-        let decision = self.policy.without_a_slot(no_slot);
+        let decision = self.policy.without_a_slot(found, no_slot);
         let refused = match (&decision, no_slot) {
-            (InboundDecision::Terminate { .. }, NoSlot::Rejected(why)) => Some(why.code()),
+            (InboundDecision::Terminate { .. } | InboundDecision::TurnAway { .. }, NoSlot::Rejected(why)) => {
+                Some(why.code())
+            }
             _ => None,
         };
         Some(Decided { decision, lease: None, refused })

@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use super::CallSessionActor;
 use super::log::Entry;
 use crate::domain::back_off::BackOff;
-use crate::domain::call::{Command, EndReason, LiveCall, Phase, Placement, References, Slot, Witness};
+use crate::domain::call::{Command, EndReason, LiveCall, Phase, Placement, ReferenceKind, References, Slot, Witness};
 use crate::domain::phone::without_numbers;
 use crate::provider::{ConversationState, HangUp, HangUpWay};
 use crate::sources;
@@ -67,22 +67,27 @@ impl CallSessionActor {
         self.hang_up.begin(live.phase.terminating_since());
         let (provider, call_id) = (Arc::clone(&self.services.provider), self.log.call_id());
         let ways = allowed(&self.services.hang_up_ways, live);
-        let conversation = live.references.conversation().map(str::to_owned);
+        let names = live.references.clone();
         let (user_id, since) = (live.profile.user_id.clone(), live.announced_at);
         let attempt = async move {
-            if let Some(conversation) = conversation {
-                return match provider.hang_up(&conversation, &ways).await {
-                    HangUp::Confirmed => Ok(Command::ConfirmTermination),
-                    HangUp::Unconfirmed { detail } => Err(detail),
-                };
+            let carried = names.of_kind(ReferenceKind::CallSid).is_some() && ways.contains(&HangUpWay::Twilio);
+            if names.conversation().is_none() {
+                match provider.find(call_id, user_id.as_deref(), since).await {
+                    Ok(Some(found)) => {
+                        return Ok(match found.state {
+                            ConversationState::Live => Command::ObserveLive { references: found.references },
+                            ConversationState::Over { at } => ended(found.references, at),
+                        });
+                    }
+                    // The carrier can end a call that has no conversation yet.
+                    _ if carried => {}
+                    Ok(None) => return Err("the provider knows of no conversation of this call".to_owned()),
+                    Err(error) => return Err(error.to_string()),
+                }
             }
-            match provider.find(call_id, user_id.as_deref(), since).await {
-                Ok(Some(found)) => Ok(match found.state {
-                    ConversationState::Live => Command::ObserveLive { references: found.references },
-                    ConversationState::Over { at } => ended(found.references, at),
-                }),
-                Ok(None) => Err("the provider knows of no conversation of this call".to_owned()),
-                Err(error) => Err(error.to_string()),
+            match provider.hang_up(&names, &ways).await {
+                HangUp::Confirmed => Ok(Command::ConfirmTermination),
+                HangUp::Unconfirmed { detail } => Err(detail),
             }
         };
         let attempt = async move {

@@ -217,12 +217,10 @@ fn outcome_of(after: &Call, entry: &Entry, changed: bool) -> &'static str {
     let news = entry.delivery.as_ref().map(|delivery| delivery.notice.news);
     match (&entry.command, after) {
         (Command::Receive { .. }, Call::Live(live)) => match live.phase {
-            crate::domain::call::Phase::Terminating { reason, .. } => match EndReason::from(reason) {
-                EndReason::InboundDisabled => "inbound_disabled",
-                _ => "terminated_capacity",
-            },
+            crate::domain::call::Phase::Terminating { reason, .. } => unwanted(reason.into()),
             _ => "admitted",
         },
+        (Command::Receive { .. }, Call::Over(over)) => unwanted(over.reason),
         (Command::ConfirmPlacement { .. }, Call::Live(_)) => "bound",
         (Command::ConfirmPlacement { .. }, _) if news == Some(News::Started) => "ignored",
         (Command::End { .. }, Call::Over(over)) if changed && over.profile.direction == Direction::Outbound => {
@@ -230,5 +228,13 @@ fn outcome_of(after: &Call, entry: &Entry, changed: bool) -> &'static str {
         }
         (Command::End { .. }, Call::Over(_)) if changed => "ended",
         _ => "duplicate",
+    }
+}
+
+/// The word for an inbound call that does not stay.
+fn unwanted(reason: EndReason) -> &'static str {
+    match reason {
+        EndReason::InboundDisabled => "inbound_disabled",
+        _ => "terminated_capacity",
     }
 }

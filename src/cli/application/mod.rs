@@ -176,7 +176,9 @@ impl Application {
         })?;
         let address = listener.local_addr().map_err(|error| StartError::Failed(error.to_string()))?;
         if let Some(simulator) = &simulator {
-            simulator.set_webhook_url(format!("http://{address}/api/webhooks/elevenlabs"));
+            let webhooks = format!("http://{address}/api/webhooks");
+            simulator.set_webhook_url(format!("{webhooks}/elevenlabs"));
+            simulator.set_carrier_urls(format!("{webhooks}/twilio/voice"), format!("{webhooks}/twilio/status"));
         }
         let server = listen(listener, web::Data::new(app_state(&settings, gate.clone(), doors, policy)?), &settings)?;
         Ok(Self {

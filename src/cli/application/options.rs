@@ -14,8 +14,9 @@ use crate::domain::call::StallLimits;
 use crate::domain::plan::{Plan, Plans};
 use crate::domain::reconciliation::Policy;
 use crate::domain::retry_after::RetryAfter;
-use crate::http::{AppState, DemoDoor, Doors, WebhookPolicy};
+use crate::http::{AppState, Carrier, DemoDoor, Doors, WebhookPolicy};
 use crate::provider::elevenlabs::{ElevenLabs, ElevenLabsOptions, Transport};
+use crate::provider::twilio::{Account, TwilioOptions};
 use crate::provider::{HangUpWay, VoiceProvider};
 use crate::settings::{self, ProviderTransport, Settings};
 use crate::telemetry::Metrics;
@@ -35,6 +36,8 @@ pub(super) fn provider_of(
     embedded: Option<String>,
     metrics: &Arc<Metrics>,
 ) -> Arc<dyn VoiceProvider> {
+    // The embedded provider is the carrier too.
+    let twilio = embedded.clone();
     let options = ElevenLabsOptions {
         base_url: embedded.unwrap_or_else(|| settings.provider.base_url.clone()),
         api_key: settings.provider.api_key.as_ref().map(|key| key.expose().to_owned()).unwrap_or_default(),
@@ -43,8 +46,20 @@ pub(super) fn provider_of(
             ProviderTransport::Sip => Transport::Sip,
         },
         place_timeout: settings.provider.place_timeout,
+        carrier: account_of(settings).map(|account| TwilioOptions {
+            base_url: twilio.unwrap_or_else(|| settings.provider.twilio_base_url.clone()),
+            account,
+        }),
     };
     Arc::new(ElevenLabs::new(options, Arc::clone(metrics)))
+}
+
+/// The Twilio account, if there is one.
+pub(super) fn account_of(settings: &Settings) -> Option<Account> {
+    settings.provider.twilio.as_ref().map(|credentials| Account {
+        sid: credentials.account_sid.clone(),
+        auth_token: credentials.auth_token.expose().to_owned(),
+    })
 }
 
 /// Attempts in vain after which a hang-up is reported.
@@ -55,16 +70,16 @@ pub(super) fn stall_limits_of(settings: &Settings) -> StallLimits {
     StallLimits { attempts: STALLED_ATTEMPTS, lasting: delta(settings.reconcile.stuck_termination) }
 }
 
-/// The ways to hang up that this build speaks, in the configured order; at least one.
+/// The ways to hang up that can be gone, in the configured order; at least one.
 pub(super) fn hang_up_ways(settings: &Settings) -> Result<Vec<HangUpWay>, StartError> {
     let way = |way: &settings::HangUpWay| match way {
         settings::HangUpWay::Monitor => Some(HangUpWay::Monitor),
         settings::HangUpWay::Delete => Some(HangUpWay::Delete),
-        settings::HangUpWay::Twilio => None,
+        settings::HangUpWay::Twilio => settings.provider.twilio.is_some().then_some(HangUpWay::Twilio),
     };
     let ways: Vec<HangUpWay> = settings.provider.terminate.iter().filter_map(way).collect();
     if ways.is_empty() {
-        let reason = "provider.terminate = [\"twilio\"]: this build hangs up by monitor and delete; name one of them";
+        let reason = "provider.terminate = [\"twilio\"]: the way twilio needs provider.twilio_account_sid and provider.twilio_auth_token; set them, or name another way";
         return Err(StartError::Usage(reason.to_owned()));
     }
     Ok(ways)
@@ -125,6 +140,8 @@ pub(super) fn app_state(
     let mut state = AppState::new(gate, admin_key, doors, policy);
     state.metrics_token = settings.metrics.token.as_ref().map(|token| token.expose().to_owned());
     state.public_url = settings.server.public_url.clone().unwrap_or_default();
+    state.carrier =
+        account_of(settings).map(|account| Carrier { account, announcement: settings.inbound.announcement.clone() });
     if let (Some(agent), Some(number)) = (&settings.demo.agent_id, &settings.demo.phone_number_id) {
         let wrong = |key: &str, error: &dyn std::fmt::Display| StartError::Usage(format!("{key}: {error}"));
         state.demo = Some(DemoDoor::new(

@@ -1,7 +1,7 @@
 //! Which webhooks are believed, and the simulated provider that signs them, where it is embedded.
 
 use super::StartError;
-use super::options::tolerance_of;
+use super::options::{account_of, tolerance_of};
 use crate::http::WebhookPolicy;
 use crate::provider::simulator::{Simulator, SimulatorOptions};
 use crate::settings::{ProviderKind, Settings};
@@ -27,6 +27,9 @@ pub(super) fn webhooks_of(settings: &Settings, cap: u32) -> Result<Webhooks, Sta
             initiation_url: None,
             webhook_secret: secrets.first().cloned(),
             api_key: None,
+            voice_url: None,
+            status_url: None,
+            account: account_of(settings),
         };
         let started = Simulator::start(options);
         Some(started.map_err(|error| {

@@ -33,6 +33,11 @@ pub enum InboundDecision {
         /// Why.
         reason: TerminationReason,
     },
+    /// It is turned away before anybody answers it: it never takes a place at the provider.
+    TurnAway {
+        /// Why.
+        reason: TerminationReason,
+    },
 }
 
 /// What can be asked of a call.

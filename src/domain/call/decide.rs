@@ -44,6 +44,9 @@ fn outcome_of(decision: InboundDecision) -> EventKind {
         InboundDecision::Admit { epoch, business_limit } => EventKind::CallAdmitted { epoch, business_limit },
         InboundDecision::Overflow { cause } => EventKind::CallOverflowed { cause },
         InboundDecision::Terminate { reason } => EventKind::TerminationRequested { reason },
+        InboundDecision::TurnAway { reason } => {
+            EventKind::CallEnded { reason: reason.into(), witness: Witness::Gate, note: None }
+        }
     }
 }
 

@@ -22,6 +22,21 @@ pub fn evolve(call: Call, event: &CallEvent) -> Call {
             Call::Announced { profile: profile.clone(), references: references.clone(), at }
         }
         (Call::Absent, EventKind::AdmissionAbandoned {}) => Call::Abandoned { at },
+        // Turned away before anybody answered: it never was at the provider.
+        (Call::Announced { profile, references, at: announced_at }, EventKind::CallEnded { reason, witness, note }) => {
+            Call::Over(OverCall {
+                profile,
+                references,
+                outcome: outcome_of(*reason),
+                reason: *reason,
+                witness: *witness,
+                detail: note.clone(),
+                retry_after_seconds: None,
+                announced_at,
+                started_at: None,
+                ended_at: at,
+            })
+        }
         (Call::Announced { profile, references, at: announced_at }, kind) => {
             match first_phase(event, profile.direction) {
                 Some((slot, phase)) => Call::Live(LiveCall {
@@ -134,16 +149,19 @@ fn evolve_over(mut over: OverCall, event: &CallEvent) -> Call {
     }
 }
 
-fn close(live: LiveCall, reason: EndReason, witness: Witness, at: DateTime<Utc>) -> OverCall {
-    let outcome = match reason {
+fn outcome_of(reason: EndReason) -> Outcome {
+    match reason {
         EndReason::Capacity => Outcome::TerminatedCapacity,
         reason if reason.is_failure() => Outcome::Failed,
         _ => Outcome::Ended,
-    };
+    }
+}
+
+fn close(live: LiveCall, reason: EndReason, witness: Witness, at: DateTime<Utc>) -> OverCall {
     OverCall {
         profile: live.profile,
         references: live.references,
-        outcome,
+        outcome: outcome_of(reason),
         reason,
         witness,
         detail: None,

@@ -13,6 +13,7 @@ fn commands() -> impl Strategy<Value = Command> {
         Just(receive(admit())),
         Just(receive(InboundDecision::Overflow { cause: "X".to_owned() })),
         prop::sample::select(TerminationReason::ALL).prop_map(|reason| receive(InboundDecision::Terminate { reason })),
+        prop::sample::select(TerminationReason::ALL).prop_map(|reason| receive(InboundDecision::TurnAway { reason })),
         witness().prop_map(placed),
         "[a-c]".prop_map(|name| Command::ObserveLive { references: names(&[&name]) }),
         reason().prop_map(fail),

@@ -154,7 +154,9 @@ fn a_request_with_a_slot_is_being_placed() {
 #[case::admitted(admit(), "CallAdmitted", Status::Active, SlotState::Held, None)]
 #[case::kept(InboundDecision::Overflow { cause: "X".into() }, "CallOverflowed", Status::Active, SlotState::Overflow, None)]
 #[case::full(InboundDecision::Terminate { reason: TerminationReason::Capacity }, "TerminationRequested", Status::Terminating, SlotState::Overflow, Some(EndReason::Capacity))]
-fn an_inbound_call_is_admitted_kept_or_hung_up(
+#[case::turned_away(InboundDecision::TurnAway { reason: TerminationReason::Capacity }, "CallEnded", Status::TerminatedCapacity, SlotState::Released, Some(EndReason::Capacity))]
+#[case::not_taken(InboundDecision::TurnAway { reason: TerminationReason::InboundDisabled }, "CallEnded", Status::Ended, SlotState::Released, Some(EndReason::InboundDisabled))]
+fn an_inbound_call_is_admitted_kept_hung_up_or_turned_away(
     #[case] decision: InboundDecision,
     #[case] event: &str,
     #[case] status: Status,
@@ -162,6 +164,22 @@ fn an_inbound_call_is_admitted_kept_or_hung_up(
     #[case] reason: Option<EndReason>,
 ) {
     given([]).when(receive(decision)).events(&["InboundReceived", event]).is(status, slot, reason);
+}
+
+#[test]
+fn a_call_that_was_turned_away_needs_no_hang_up_and_its_end_is_no_news() {
+    let turned_away = || vec![receive(InboundDecision::TurnAway { reason: TerminationReason::Capacity })];
+    given(turned_away()).when(HANG_UP).refused(Refusal::AlreadyOver);
+    given(turned_away()).when(end(EndReason::Busy, Witness::Webhook)).is(
+        Status::TerminatedCapacity,
+        SlotState::Released,
+        Some(EndReason::Capacity),
+    );
+    given(turned_away()).when(live()).events(&["CallRevived"]).is(
+        Status::Terminating,
+        SlotState::Overflow,
+        Some(EndReason::Late),
+    );
 }
 
 #[rstest]

@@ -11,10 +11,13 @@ use chrono::{DateTime, Utc};
 use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
 
+use crate::domain::call::References;
 use crate::domain::ids::CallId;
+use crate::provider::address::segment;
+use crate::provider::twilio::{Twilio, TwilioOptions};
 use crate::provider::{
-    Conversation, ConversationPage, DialPermit, HangUp, HangUpWay, Placement, PlacementOutcome, ProviderError, Stretch,
-    VoiceProvider,
+    Conversation, ConversationPage, DialPermit, HangUp, HangUpWay, NotRegistered, Placement, PlacementOutcome,
+    ProviderError, Registration, Stretch, VoiceProvider,
 };
 use crate::telemetry::Metrics;
 
@@ -53,19 +56,23 @@ pub struct ElevenLabsOptions {
     pub transport: Transport,
     /// After this a placement is in doubt.
     pub place_timeout: Duration,
+    /// Who carries the telephone side, where its account is ours: it can hang up too.
+    pub carrier: Option<TwilioOptions>,
 }
 
 /// The provider ElevenLabs, or anything that speaks its wire format.
 #[derive(Debug)]
 pub struct ElevenLabs {
     pub(super) options: ElevenLabsOptions,
+    pub(super) carrier: Option<Twilio>,
     pub(super) metrics: Arc<Metrics>,
 }
 
 impl ElevenLabs {
     /// A provider that is asked at the first call; nothing is connected yet.
     pub fn new(options: ElevenLabsOptions, metrics: Arc<Metrics>) -> Self {
-        Self { options, metrics }
+        let carrier = options.carrier.clone().map(|carrier| Twilio::new(carrier, Arc::clone(&metrics)));
+        Self { options, carrier, metrics }
     }
 
     pub(super) fn url(&self, path: &str) -> String {
@@ -78,12 +85,8 @@ impl ElevenLabs {
     }
 
     /// A placement over a connection of its own.
-    pub(super) fn placement(&self, path: &str) -> ClientRequest {
-        PLACING
-            .with(|client| client.post(self.url(path)))
-            .insert_header(self.key())
-            .timeout(self.options.place_timeout)
-            .force_close()
+    pub(super) fn placement(&self, path: &str, timeout: Duration) -> ClientRequest {
+        PLACING.with(|client| client.post(self.url(path))).insert_header(self.key()).timeout(timeout).force_close()
     }
 
     pub(super) fn monitor(&self, conversation_id: &str) -> awc::ws::WebsocketsRequest {
@@ -129,21 +132,6 @@ impl ElevenLabs {
     }
 }
 
-/// A name as one segment of a path.
-pub(super) fn segment(name: &str) -> String {
-    let mut escaped = String::with_capacity(name.len());
-    for byte in name.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => escaped.push(char::from(byte)),
-            _ => {
-                escaped.push('%');
-                escaped.push_str(&hex::encode_upper([byte]));
-            }
-        }
-    }
-    escaped
-}
-
 impl VoiceProvider for ElevenLabs {
     fn place(&self, placement: Placement, permit: DialPermit) -> LocalBoxFuture<'_, PlacementOutcome> {
         Box::pin(self.place_call(placement, permit))
@@ -177,7 +165,15 @@ impl VoiceProvider for ElevenLabs {
         Box::pin(self.count_of_live())
     }
 
-    fn hang_up<'a>(&'a self, conversation_id: &'a str, ways: &'a [HangUpWay]) -> LocalBoxFuture<'a, HangUp> {
-        Box::pin(self.end_conversation(conversation_id, ways))
+    fn hang_up<'a>(&'a self, names: &'a References, ways: &'a [HangUpWay]) -> LocalBoxFuture<'a, HangUp> {
+        Box::pin(self.end_call(names, ways))
+    }
+
+    fn register_call(
+        &self,
+        registration: Registration,
+        permit: DialPermit,
+    ) -> LocalBoxFuture<'_, Result<String, NotRegistered>> {
+        Box::pin(self.register(registration, permit))
     }
 }

@@ -1,4 +1,5 @@
-//! Hanging up. No way is proof by itself: afterwards the conversation is looked up.
+//! Hanging up. No way is proof by itself: afterwards the conversation is looked up. Of a call that has none as far as
+//! anybody knows, the carrier is asked.
 //!
 //! Source: ElevenLabs "real-time monitoring" for `end_call`; that DELETE ends a live call is not documented,
 //! so it is the last way, and only for calls that never had a slot.
@@ -9,8 +10,10 @@ use awc::http::{Method, StatusCode};
 use awc::ws::{Frame, Message};
 use futures_util::{SinkExt, StreamExt};
 
-use super::client::{ElevenLabs, segment};
+use super::client::ElevenLabs;
 use super::wire::MonitorCommand;
+use crate::domain::call::{ReferenceKind, References};
+use crate::provider::address::segment;
 use crate::provider::{ConversationState, HangUp, HangUpWay};
 
 /// How long the monitor may take to close after `end_call`.
@@ -21,19 +24,16 @@ const LOOKS: u32 = 4;
 const LOOK_PAUSE: Duration = Duration::from_millis(250);
 
 impl ElevenLabs {
-    pub(super) async fn end_conversation(&self, id: &str, ways: &[HangUpWay]) -> HangUp {
+    pub(super) async fn end_call(&self, names: &References, ways: &[HangUpWay]) -> HangUp {
         // It may be over already; a DELETE would only erase the proof of that.
-        if self.looks_over(id).await {
+        if self.looks_over(names).await {
             return HangUp::Confirmed;
         }
         let mut tried = Vec::new();
         for way in ways {
             let asked = Instant::now();
-            let result = match way {
-                HangUpWay::Monitor => self.end_by_monitor(id).await,
-                HangUpWay::Delete => self.end_by_delete(id).await,
-            };
-            let confirmed = self.is_over(id).await;
+            let Some(result) = self.end_by(*way, names).await else { continue };
+            let confirmed = self.is_over(names).await;
             let outcome = match &result {
                 _ if confirmed => "confirmed",
                 Ok(()) => "unconfirmed",
@@ -46,7 +46,19 @@ impl ElevenLabs {
             }
             tried.push(format!("{}: {}", way.as_str(), result.err().unwrap_or_else(|| "not confirmed".to_owned())));
         }
+        if tried.is_empty() {
+            tried.push("no name of the call fits an allowed way".to_owned());
+        }
         HangUp::Unconfirmed { detail: tried.join("; ") }
+    }
+
+    /// Goes one way; none where the name that it needs is not known.
+    async fn end_by(&self, way: HangUpWay, names: &References) -> Option<Result<(), String>> {
+        Some(match way {
+            HangUpWay::Monitor => self.end_by_monitor(names.conversation()?).await,
+            HangUpWay::Twilio => self.carrier.as_ref()?.end(names.of_kind(ReferenceKind::CallSid)?).await,
+            HangUpWay::Delete => self.end_by_delete(names.conversation()?).await,
+        })
     }
 
     async fn end_by_monitor(&self, id: &str) -> Result<(), String> {
@@ -75,20 +87,27 @@ impl ElevenLabs {
 
     /// Whether the provider says that it is over. After a DELETE it knows nothing of it, which proves nothing:
     /// then its webhook, or its age, must tell.
-    async fn is_over(&self, id: &str) -> bool {
+    async fn is_over(&self, names: &References) -> bool {
         for look in 0..LOOKS {
             if look > 0 {
                 tokio::time::sleep(LOOK_PAUSE).await;
             }
-            if self.looks_over(id).await {
+            if self.looks_over(names).await {
                 return true;
             }
         }
         false
     }
 
-    async fn looks_over(&self, id: &str) -> bool {
-        let found = self.conversation(id).await;
-        matches!(found, Ok(Some(found)) if matches!(found.state, ConversationState::Over { .. }))
+    /// The conversation takes the place at the provider, so its word counts where it is known.
+    async fn looks_over(&self, names: &References) -> bool {
+        if let Some(conversation) = names.conversation() {
+            let found = self.conversation(conversation).await;
+            return matches!(found, Ok(Some(found)) if matches!(found.state, ConversationState::Over { .. }));
+        }
+        match (&self.carrier, names.of_kind(ReferenceKind::CallSid)) {
+            (Some(carrier), Some(call_sid)) => carrier.says_over(call_sid).await,
+            _ => false,
+        }
     }
 }

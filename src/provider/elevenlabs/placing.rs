@@ -3,54 +3,23 @@
 //! Source: the official SDK's `conversational_ai/twilio` and `sip_trunk` clients; `success: false` with
 //! status 200 is a refusal, 5xx and silence are doubt. A placement is never sent twice.
 
-use std::cell::Cell;
-use std::pin::Pin;
-use std::rc::Rc;
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use actix_web::body::{BodySize, MessageBody};
-use actix_web::web::Bytes;
-use awc::error::SendRequestError;
 use awc::http::StatusCode;
-use awc::http::header::{CONTENT_TYPE, HeaderMap};
+use awc::http::header::HeaderMap;
 use chrono::DateTime;
 use serde_json::Value;
 
 use super::client::{ElevenLabs, Transport};
+use super::once::{Answer, Sent};
 use super::wire::{
     ClientData, ErrorBody, ErrorDetail, OutboundCallRequest, SipOutboundResponse, TelephonyCallConfig,
     TwilioOutboundResponse,
 };
 use crate::domain::call::{Doubt, Reference, References};
 use crate::domain::phone::without_numbers;
-use crate::provider::{DialPermit, NotDialled, Placement, PlacementOutcome};
+use crate::provider::{DialPermit, Placement, PlacementOutcome};
 use crate::sources;
-
-/// The body of a placement. Its first byte is given out only while the permit holds.
-struct PermittedBody {
-    bytes: Option<Bytes>,
-    length: u64,
-    permit: DialPermit,
-    written: Rc<Cell<bool>>,
-}
-
-impl MessageBody for PermittedBody {
-    type Error = NotDialled;
-
-    fn size(&self) -> BodySize {
-        BodySize::Sized(self.length)
-    }
-
-    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, NotDialled>>> {
-        let body = self.get_mut();
-        let Some(bytes) = body.bytes.take() else { return Poll::Ready(None) };
-        Poll::Ready(Some(body.permit.check().map(|()| {
-            body.written.set(true);
-            bytes
-        })))
-    }
-}
 
 impl ElevenLabs {
     pub(super) async fn place_call(&self, placement: Placement, permit: DialPermit) -> PlacementOutcome {
@@ -68,57 +37,27 @@ impl ElevenLabs {
     }
 
     async fn dial(&self, placement: &Placement, permit: &DialPermit) -> PlacementOutcome {
-        if let Err(reason) = permit.check() {
-            return PlacementOutcome::NotDialled(reason);
-        }
         let path = match self.options.transport {
             Transport::Twilio => "/v1/convai/twilio/outbound-call",
             Transport::Sip => "/v1/convai/sip-trunk/outbound-call",
         };
-        let bytes = Bytes::from(serde_json::to_vec(&request_of(placement)).expect("a request is a map with text keys"));
-        let written = Rc::new(Cell::new(false));
-        let body = PermittedBody {
-            length: bytes.len() as u64,
-            bytes: Some(bytes),
-            permit: permit.clone(),
-            written: Rc::clone(&written),
-        };
-        let request = self.placement(path).insert_header((CONTENT_TYPE, "application/json"));
-        let answer = async {
-            let mut response = request.send_body(body).await?;
-            let (status, headers) = (response.status(), response.headers().clone());
-            Ok::<_, SendRequestError>((status, headers, response.body().await))
-        };
-        match tokio::time::timeout(self.options.place_timeout, answer).await {
-            Ok(Ok((status, headers, Ok(body)))) => self.judge(status, &headers, &body),
-            Ok(Ok((status, headers, Err(_)))) if certain_refusal(status) => self.judge(status, &headers, b""),
-            Ok(Ok((_, _, Err(error)))) => uncertain(Doubt::ConnectionLost, &error),
-            // Before its first byte was given out the provider cannot have had a request.
-            Ok(Err(error)) if !written.get() => PlacementOutcome::NotDialled(match permit.check() {
-                Err(reason) => reason,
-                Ok(()) => NotDialled::Unreachable(error.to_string()),
-            }),
-            Ok(Err(SendRequestError::Timeout)) => uncertain(Doubt::Timeout, "no answer in time"),
-            Ok(Err(error)) => uncertain(Doubt::ConnectionLost, &error),
-            Err(_) if !written.get() => {
-                PlacementOutcome::NotDialled(NotDialled::Unreachable("no connection in time".to_owned()))
-            }
-            Err(_) => uncertain(Doubt::Timeout, "no answer in time"),
+        match self.send_once(path, &request_of(placement), permit, self.options.place_timeout).await {
+            Sent::Answered(answer) => self.judge(&answer),
+            Sent::NotAsked(reason) => PlacementOutcome::NotDialled(reason),
+            Sent::Unclear(doubt, detail) => PlacementOutcome::Uncertain { doubt, detail },
         }
     }
 
-    fn judge(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> PlacementOutcome {
-        if status == StatusCode::TOO_MANY_REQUESTS {
-            return PlacementOutcome::RateLimited {
-                retry_after: retry_after(headers),
-                detail: detail_of(status, body),
-            };
+    fn judge(&self, answer: &Answer) -> PlacementOutcome {
+        let Answer { status, headers, body } = answer;
+        if *status == StatusCode::TOO_MANY_REQUESTS {
+            return PlacementOutcome::RateLimited { retry_after: retry_after(headers), detail: detail_of(answer) };
         }
-        if certain_refusal(status) {
-            return PlacementOutcome::Refused { detail: detail_of(status, body) };
+        if answer.is_certain_refusal() {
+            return PlacementOutcome::Refused { detail: detail_of(answer) };
         }
         if !status.is_success() {
-            return uncertain(Doubt::UnclearAnswer, &detail_of(status, body));
+            return uncertain(Doubt::UnclearAnswer, &detail_of(answer));
         }
         let (success, message, names) = match self.options.transport {
             Transport::Twilio => match serde_json::from_slice::<TwilioOutboundResponse>(body) {
@@ -143,11 +82,6 @@ impl ElevenLabs {
 
 fn uncertain(doubt: Doubt, detail: &(impl ToString + ?Sized)) -> PlacementOutcome {
     PlacementOutcome::Uncertain { doubt, detail: detail.to_string() }
-}
-
-/// A client error says that nothing was dialled; 408 says only that somebody on the way lost patience.
-fn certain_refusal(status: StatusCode) -> bool {
-    (status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT) || status.is_redirection()
 }
 
 fn references((conversation, carrier): (Option<String>, Option<String>)) -> References {
@@ -180,7 +114,7 @@ fn request_of(placement: &Placement) -> OutboundCallRequest {
 }
 
 /// What the provider said, in one line of at most 300 characters.
-fn detail_of(status: StatusCode, body: &[u8]) -> String {
+pub(super) fn detail_of(Answer { status, body, .. }: &Answer) -> String {
     let said = match serde_json::from_slice::<ErrorBody>(body).map(|body| body.detail) {
         Ok(ErrorDetail::Object(object)) => object.message.or(object.code).or(object.status),
         Ok(ErrorDetail::Issues(issues)) => {
@@ -213,43 +147,4 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     }
     let date = DateTime::parse_from_rfc2822(value).ok()?;
     (date.to_utc() - sources::now()).to_std().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use std::task::Waker;
-
-    use super::*;
-    use crate::sources::Moment;
-
-    fn body(permit: &DialPermit) -> PermittedBody {
-        PermittedBody {
-            bytes: Some(Bytes::from_static(b"{}")),
-            length: 2,
-            permit: permit.clone(),
-            written: Rc::default(),
-        }
-    }
-
-    fn first(body: &mut PermittedBody) -> Poll<Option<Result<Bytes, NotDialled>>> {
-        Pin::new(body).poll_next(&mut Context::from_waker(Waker::noop()))
-    }
-
-    #[test]
-    fn i1_the_body_keeps_its_bytes_when_the_permit_is_taken_back_at_the_last_moment() {
-        let permit = DialPermit::new(Moment::now(), Duration::from_secs(5));
-        let mut kept = body(&permit);
-        permit.cancel();
-        assert!(matches!(first(&mut kept), Poll::Ready(Some(Err(NotDialled::Cancelled)))));
-        assert!(!kept.written.get());
-        assert!(matches!(first(&mut kept), Poll::Ready(None)));
-    }
-
-    #[test]
-    fn a_body_with_a_permit_gives_its_bytes_once_and_says_so() {
-        let mut given = body(&DialPermit::new(Moment::now(), Duration::from_secs(5)));
-        assert!(matches!(first(&mut given), Poll::Ready(Some(Ok(_)))));
-        assert!(given.written.get());
-        assert!(matches!(first(&mut given), Poll::Ready(None)));
-    }
 }

@@ -3,11 +3,12 @@
 use awc::http::Method;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::client::{ElevenLabs, segment};
+use super::client::ElevenLabs;
 use super::wire::{self, CallDirection, ConversationDetails, ConversationStatus};
 use crate::domain::call::{Direction, Reference, References};
 use crate::domain::ids::CallId;
 use crate::domain::phone::MaskedNumber;
+use crate::provider::address::segment;
 use crate::provider::{Conversation, ConversationPage, ConversationState, ProviderError, Stretch};
 
 /// The largest page the API gives.

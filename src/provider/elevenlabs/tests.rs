@@ -8,12 +8,14 @@ use rstest::rstest;
 use serde_json::{Map, Value, json};
 
 use super::*;
-use crate::domain::call::Doubt;
+use crate::domain::call::{Doubt, Reference, ReferenceKind, References};
 use crate::domain::ids::CallId;
 use crate::domain::phone::E164;
 use crate::provider::simulator::{Simulator, SimulatorOptions};
+use crate::provider::twilio::{Account, TwilioOptions};
 use crate::provider::{
-    ConversationState, DialPermit, HangUp, HangUpWay, NotDialled, Placement, PlacementOutcome, Stretch, VoiceProvider,
+    ConversationState, DialPermit, HangUp, HangUpWay, NotDialled, NotRegistered, Placement, PlacementOutcome,
+    Registration, Stretch, VoiceProvider,
 };
 use crate::sources::{self, Moment};
 use crate::telemetry::Metrics;
@@ -27,8 +29,15 @@ fn simulator(cap: u32) -> Simulator {
         initiation_url: None,
         webhook_secret: None,
         api_key: Some("key".to_owned()),
+        voice_url: None,
+        status_url: None,
+        account: Some(account()),
     })
     .unwrap()
+}
+
+fn account() -> Account {
+    Account { sid: "AC1".to_owned(), auth_token: "token".to_owned() }
 }
 
 fn adapter(address: SocketAddr, transport: Transport) -> ElevenLabs {
@@ -37,6 +46,7 @@ fn adapter(address: SocketAddr, transport: Transport) -> ElevenLabs {
         api_key: "key".to_owned(),
         transport,
         place_timeout: Duration::from_millis(400),
+        carrier: Some(TwilioOptions { base_url: format!("http://{address}"), account: account() }),
     };
     ElevenLabs::new(options, Arc::new(Metrics::new()))
 }
@@ -160,6 +170,7 @@ async fn i1_a_permit_that_ran_out_or_was_taken_back_dials_nothing() {
 
 #[rstest]
 #[case::monitor(&[HangUpWay::Monitor, HangUpWay::Delete], "Confirmed")]
+#[case::twilio(&[HangUpWay::Twilio], "Confirmed")]
 #[case::delete_proves_nothing(&[HangUpWay::Delete], "Unconfirmed")]
 #[actix::test]
 async fn a_hang_up_is_confirmed_by_a_look(#[case] ways: &[HangUpWay], #[case] expected: &str) {
@@ -168,7 +179,7 @@ async fn a_hang_up_is_confirmed_by_a_look(#[case] ways: &[HangUpWay], #[case] ex
     let PlacementOutcome::Placed(references) = provider.place(placement(sources::new_call_id()), permit()).await else {
         panic!("the provider is well and has room")
     };
-    let got = provider.hang_up(references.conversation().unwrap(), ways).await;
+    let got = provider.hang_up(&references, ways).await;
     assert!(format!("{got:?}").starts_with(expected), "{got:?}");
     assert_eq!(state(simulator.address).await["live"], 0);
 }
@@ -181,8 +192,8 @@ async fn a_refused_hang_up_is_not_confirmed() {
         panic!("the provider is well and has room")
     };
     behave(simulator.address, json!({"terminate": "refuse"})).await;
-    let ways = [HangUpWay::Monitor, HangUpWay::Delete];
-    let got = provider.hang_up(references.conversation().unwrap(), &ways).await;
+    let ways = [HangUpWay::Monitor, HangUpWay::Twilio, HangUpWay::Delete];
+    let got = provider.hang_up(&references, &ways).await;
     assert!(matches!(got, HangUp::Unconfirmed { .. }), "{got:?}");
     assert_eq!(state(simulator.address).await["live"], 1);
 }
@@ -195,4 +206,76 @@ async fn a_provider_in_trouble_proves_nothing() {
     assert!(provider.look_up("conv_1").await.is_err());
     assert!(provider.list_live(Stretch::default(), None).await.is_err());
     assert!(provider.find(sources::new_call_id(), None, sources::now()).await.is_err());
+}
+
+fn registration() -> Registration {
+    Registration {
+        call_id: sources::new_call_id(),
+        business_id: "42".parse().unwrap(),
+        agent_id: "agent_1".parse().unwrap(),
+        from: "anonymous".to_owned(),
+        to: "+14155550100".to_owned(),
+    }
+}
+
+#[actix::test]
+async fn a_registered_call_is_expected_and_not_live() {
+    let simulator = simulator(1);
+    let provider = adapter(simulator.address, Transport::Twilio);
+    let twiml = provider.register_call(registration(), permit()).await.unwrap();
+    assert!(twiml.contains("<Connect>"), "{twiml}");
+    let state = state(simulator.address).await;
+    assert_eq!((&state["live"], &state["carrier"]["registered"]), (&json!(0), &json!(1)));
+}
+
+#[rstest]
+#[case::full("429", "Full")]
+#[case::refused("422", "Refused")]
+#[case::nobody_knows("500", "Unclear")]
+#[case::nobody_knows_and_it_is("500_after_dial", "Unclear")]
+#[case::silence("hang_after_dial", "Unclear")]
+#[case::a_broken_line("reset_after_dial", "Unclear")]
+#[actix::test]
+async fn every_answer_to_a_registration_is_sorted(#[case] placement: &str, #[case] expected: &str) {
+    let simulator = simulator(1);
+    let provider = adapter(simulator.address, Transport::Twilio);
+    behave(simulator.address, json!({"placement": placement})).await;
+    let failed = provider.register_call(registration(), permit()).await.unwrap_err();
+    assert!(format!("{failed:?}").starts_with(expected), "{failed:?}");
+}
+
+#[actix::test]
+async fn i1_a_call_is_not_registered_without_a_permit_or_a_provider() {
+    let simulator = simulator(1);
+    let provider = adapter(simulator.address, Transport::Twilio);
+    let expired = DialPermit::new(Moment::now(), Duration::ZERO);
+    let failed = provider.register_call(registration(), expired).await;
+    assert_eq!(failed, Err(NotRegistered::NotAsked(NotDialled::Expired)));
+    assert_eq!(state(simulator.address).await["carrier"]["registered"], 0);
+    let nobody = adapter(SocketAddr::from(([127, 0, 0, 1], 1)), Transport::Twilio);
+    let failed = nobody.register_call(registration(), permit()).await;
+    assert!(matches!(failed, Err(NotRegistered::NotAsked(NotDialled::Unreachable(_)))), "{failed:?}");
+}
+
+#[actix::test]
+async fn a_call_without_a_conversation_is_hung_up_and_proven_over_by_its_carrier() {
+    let simulator = simulator(5);
+    let provider = adapter(simulator.address, Transport::Twilio);
+    let PlacementOutcome::Placed(references) = provider.place(placement(sources::new_call_id()), permit()).await else {
+        panic!("the provider is well and has room")
+    };
+    let call_sid = references.of_kind(ReferenceKind::CallSid).unwrap();
+    let known_to_the_carrier: References = std::iter::once(Reference::call_sid(call_sid)).collect();
+    let nobodys: References = std::iter::once(Reference::call_sid("CA_unknown")).collect();
+    let ways = [HangUpWay::Monitor, HangUpWay::Twilio, HangUpWay::Delete];
+
+    let got = provider.hang_up(&nobodys, &ways).await;
+    assert!(matches!(got, HangUp::Unconfirmed { .. }), "what no carrier knows proves nothing: {got:?}");
+    let got = provider.hang_up(&known_to_the_carrier, &[HangUpWay::Monitor]).await;
+    assert!(matches!(got, HangUp::Unconfirmed { .. }), "no allowed way fits: {got:?}");
+    assert_eq!(state(simulator.address).await["live"], 1);
+
+    assert_eq!(provider.hang_up(&known_to_the_carrier, &ways).await, HangUp::Confirmed);
+    let state = state(simulator.address).await;
+    assert_eq!((&state["live"], &state["calls"][0]["endReason"]), (&json!(0), &json!("carrier")));
 }

@@ -25,6 +25,23 @@ pub struct OutboundCallRequest {
     pub telephony_call_config: Option<TelephonyCallConfig>,
 }
 
+/// Body of `POST /v1/convai/twilio/register-call`, which answers with TwiML.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RegisterCallRequest {
+    /// The agent that will speak.
+    pub agent_id: String,
+    /// Who calls.
+    pub from_number: String,
+    /// Which number was called.
+    pub to_number: String,
+    /// Who called whom; inbound, unless it says otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub direction: Option<CallDirection>,
+    /// What the conversation is started with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation_initiation_client_data: Option<ClientData>,
+}
+
 /// `conversation_initiation_client_data`: sent with a placement, echoed in the conversation's details.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ClientData {

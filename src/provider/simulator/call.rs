@@ -29,6 +29,8 @@ pub(super) enum EndReason {
     Monitor,
     /// DELETE of the conversation.
     Deleted,
+    /// The carrier was asked to end the call.
+    Carrier,
     /// The behaviour `talkSeconds` ran out.
     TalkedOut,
 }
@@ -47,6 +49,7 @@ impl EndReason {
             Self::Failed => "Call could not be established",
             Self::Monitor => "Call ended by monitor",
             Self::Deleted => "Conversation deleted",
+            Self::Carrier => "Call ended by carrier",
         }
     }
 }

@@ -38,7 +38,7 @@ pub(super) async fn change_behaviour(
     Ok(HttpResponse::Ok().json(&board.behaviour))
 }
 
-/// `PUT /sim/webhook`: where webhooks go from now on; `null` sends them nowhere.
+/// `PUT /sim/webhook`: where webhooks, and the carrier's questions and reports, go from now on; `null` sends them nowhere.
 pub(super) async fn change_targets(
     operator: web::Data<Operator>,
     body: web::Bytes,
@@ -46,13 +46,22 @@ pub(super) async fn change_targets(
     let mut fields = Fields::read(&body)?;
     let mut targets = operator.board().targets.clone();
     if fields.has("url") {
-        targets.webhook_url = fields.take("url")?;
+        targets.webhook = fields.take("url")?;
     }
     if fields.has("initiationUrl") {
-        targets.initiation_url = fields.take("initiationUrl")?;
+        targets.initiation = fields.take("initiationUrl")?;
+    }
+    if fields.has("voiceUrl") {
+        targets.voice = fields.take("voiceUrl")?;
+    }
+    if fields.has("statusUrl") {
+        targets.status = fields.take("statusUrl")?;
     }
     fields.finish()?;
-    let answer = json!({"url": targets.webhook_url, "initiationUrl": targets.initiation_url});
+    let answer = json!({
+        "url": targets.webhook, "initiationUrl": targets.initiation,
+        "voiceUrl": targets.voice, "statusUrl": targets.status,
+    });
     operator.board().targets = targets;
     Ok(HttpResponse::Ok().json(answer))
 }

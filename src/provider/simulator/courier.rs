@@ -13,9 +13,14 @@ use tokio::time::{sleep, timeout};
 use super::behaviour::WebhookWeather;
 use super::notice::signature;
 use super::switchboard::{Epoch, Switchboard, lock};
+use crate::provider::twilio::Account;
+use crate::provider::twilio::form::Form;
+use crate::provider::twilio::signature::sign;
 use crate::sources;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// Twilio gives an address this long.
+const CARRIER_PATIENCE: Duration = Duration::from_secs(15);
 const BACK_OFF: [Duration; 4] =
     [Duration::from_millis(200), Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
 const HELD_BACK: Duration = Duration::from_millis(200);
@@ -24,14 +29,15 @@ pub(super) struct Courier {
     board: Arc<Mutex<Switchboard>>,
     client: awc::Client,
     secret: Option<String>,
+    account: Option<Account>,
     holding: Cell<bool>,
     passed: Notify,
 }
 
 impl Courier {
-    pub(super) fn new(board: Arc<Mutex<Switchboard>>, secret: Option<String>) -> Self {
+    pub(super) fn new(board: Arc<Mutex<Switchboard>>, secret: Option<String>, account: Option<Account>) -> Self {
         let client = awc::Client::builder().timeout(TIMEOUT).disable_redirects().finish();
-        Self { board, client, secret, holding: Cell::new(false), passed: Notify::new() }
+        Self { board, client, secret, account, holding: Cell::new(false), passed: Notify::new() }
     }
 
     /// Delivers a webhook as often as the weather says, and returns when that is over.
@@ -66,6 +72,29 @@ impl Courier {
         }
     }
 
+    /// The carrier's account, if it has one.
+    pub(super) fn account(&self) -> Option<&Account> {
+        self.account.as_ref()
+    }
+
+    /// Sends a form as the carrier does, signed where it has an account; the answer's status and body, if there was one.
+    pub(super) async fn post_form(&self, url: &str, form: &Form) -> Option<(u16, String)> {
+        let mut request = self.client.post(url);
+        if let Some(account) = &self.account {
+            request = request.insert_header(("X-Twilio-Signature", sign(&account.auth_token, url, form)));
+        }
+        match request.timeout(CARRIER_PATIENCE).send_form(&form.fields()).await {
+            Ok(mut answer) => {
+                let body = answer.body().await.unwrap_or_default();
+                Some((answer.status().as_u16(), String::from_utf8_lossy(&body).into_owned()))
+            }
+            Err(error) => {
+                tracing::debug!(%error, "the carrier got no answer");
+                None
+            }
+        }
+    }
+
     /// Waits until the next webhook has passed, unless one is waiting already.
     async fn hold_back(&self) {
         if self.holding.replace(true) {
@@ -85,7 +114,7 @@ impl Courier {
                 if board.epoch() != epoch {
                     return None;
                 }
-                board.targets.webhook_url.clone()?
+                board.targets.webhook.clone()?
             };
             if self.attempt(&url, body).await {
                 return Some(true);

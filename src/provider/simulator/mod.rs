@@ -10,18 +10,22 @@
 //! | `directory` | the list of conversations: filters and pages |
 //! | `operator` | what has effects in time: calls that end, webhooks that follow |
 //! | `notice`, `courier` | what webhooks say; how they are signed and delivered |
-//! | `placement`, `conversations`, `monitor` | the provider's own routes |
+//! | `placement`, `registration`, `conversations`, `monitor` | the provider's own routes |
+//! | `exchange` | the carrier's calls and what it was told of them: a part of the switchboard's state |
+//! | `carrier`, `rest` | the carrier: asks the gate before it connects a call; its own API |
 //! | `control`, `inbound`, `fields` | the routes under `/sim`, and how their bodies are read |
 //! | `refusal` | error answers |
 //! | `server` | the handle that starts and stops it all |
 
 mod behaviour;
 mod call;
+mod carrier;
 mod control;
 mod conversations;
 mod courier;
 mod crowd;
 mod directory;
+mod exchange;
 mod fields;
 mod inbound;
 mod monitor;
@@ -29,6 +33,8 @@ mod notice;
 mod operator;
 mod placement;
 mod refusal;
+mod registration;
+mod rest;
 mod server;
 mod switchboard;
 

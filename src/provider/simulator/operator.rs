@@ -12,9 +12,12 @@ use tokio::time::sleep;
 use super::behaviour::TalkSeconds;
 use super::call::EndReason;
 use super::courier::Courier;
+use super::exchange::{CarrierCall, CarrierStatus};
 use super::notice::Notice;
 use super::refusal::ControlRefusal;
 use super::switchboard::{Switchboard, lock};
+use crate::provider::twilio::Account;
+use crate::provider::twilio::form::Form;
 use crate::sources;
 
 /// Waits; not at all for zero, where a timer would still cost a tick.
@@ -31,8 +34,12 @@ pub(super) struct Operator {
 }
 
 impl Operator {
-    pub(super) fn new(board: Arc<Mutex<Switchboard>>, webhook_secret: Option<String>) -> Self {
-        let courier = Rc::new(Courier::new(Arc::clone(&board), webhook_secret));
+    pub(super) fn new(
+        board: Arc<Mutex<Switchboard>>,
+        webhook_secret: Option<String>,
+        account: Option<Account>,
+    ) -> Self {
+        let courier = Rc::new(Courier::new(Arc::clone(&board), webhook_secret, account));
         Self { board, courier }
     }
 
@@ -64,6 +71,7 @@ impl Operator {
     pub(super) fn hang_up(&self, conversation_id: &str, reason: EndReason) -> Result<(), ControlRefusal> {
         self.board().hang_up(conversation_id, reason, sources::now())?;
         self.announce_later(conversation_id, Notice::of_end(reason));
+        self.report_end(conversation_id);
         Ok(())
     }
 
@@ -92,9 +100,34 @@ impl Operator {
         }
     }
 
+    /// The carrier's account, if it has one.
+    pub(super) fn account(&self) -> Option<&Account> {
+        self.courier.account()
+    }
+
+    /// What the carrier says of a call.
+    pub(super) fn form_of(&self, call: &CarrierCall, status: CarrierStatus) -> Form {
+        let account = self.account().map_or("", |account| account.sid.as_str());
+        let now = sources::now().to_rfc2822();
+        Form::of(&[
+            ("CallSid", &call.call_sid),
+            ("AccountSid", account),
+            ("From", &call.from),
+            ("To", &call.to),
+            ("CallStatus", status.as_str()),
+            ("Direction", "inbound"),
+            ("Timestamp", &now),
+        ])
+    }
+
+    /// Sends a form as the carrier does; the answer's status and body.
+    pub(super) async fn post_form(&self, url: &str, form: &Form) -> Option<(u16, String)> {
+        self.courier.post_form(url, form).await
+    }
+
     /// Asks the initiation webhook, if there is one; the answer's status and body.
     pub(super) async fn ask_initiation(&self, question: &Value) -> Option<(u16, Value)> {
-        let url = self.board().targets.initiation_url.clone()?;
+        let url = self.board().targets.initiation.clone()?;
         self.courier.ask_initiation(&url, question).await
     }
 }

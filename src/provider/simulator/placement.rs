@@ -191,7 +191,7 @@ fn placed(trunk: Trunk, conversation_id: Option<String>, call_sid: Option<String
 }
 
 /// A body that fails before its first byte: the server drops the connection without having written the head.
-fn connection_reset() -> HttpResponse {
+pub(super) fn connection_reset() -> HttpResponse {
     let failure =
         std::io::Error::new(std::io::ErrorKind::ConnectionReset, "the simulated provider drops the connection");
     HttpResponse::Ok().streaming(stream::once(future::ready(Err::<web::Bytes, _>(failure))))

@@ -88,13 +88,15 @@ pub(super) enum ControlRefusal {
     AlreadyOver,
     #[error("the provider is at its capacity")]
     AtCapacity,
+    #[error("the carrier has nobody to ask: set voiceUrl")]
+    NoVoiceUrl,
 }
 
 impl ResponseError for ControlRefusal {
     fn status_code(&self) -> StatusCode {
         match self {
             Self::UnknownConversation => StatusCode::NOT_FOUND,
-            Self::AlreadyOver => StatusCode::CONFLICT,
+            Self::AlreadyOver | Self::NoVoiceUrl => StatusCode::CONFLICT,
             Self::AtCapacity => StatusCode::TOO_MANY_REQUESTS,
         }
     }

@@ -11,7 +11,8 @@ use actix_web::{App, HttpServer, rt, web};
 
 use super::operator::Operator;
 use super::switchboard::{Switchboard, Targets, lock};
-use super::{control, conversations, crowd, inbound, monitor, placement, refusal};
+use super::{control, conversations, crowd, inbound, monitor, placement, refusal, registration, rest};
+use crate::provider::twilio::Account;
 
 /// How a simulated provider is set up. What it does can be changed later, under `/sim/behaviour`.
 #[derive(Debug, Clone)]
@@ -28,6 +29,12 @@ pub struct SimulatorOptions {
     pub webhook_secret: Option<String>,
     /// The one accepted `xi-api-key`; any or none, if not set.
     pub api_key: Option<String>,
+    /// Whom the simulated carrier asks what to do with a call.
+    pub voice_url: Option<String>,
+    /// Whom it tells that a call is over.
+    pub status_url: Option<String>,
+    /// The account that opens its API and signs what it sends; any and none, if not set.
+    pub account: Option<Account>,
 }
 
 /// A running simulated provider. It runs on until it is stopped, or the actix system ends.
@@ -44,12 +51,15 @@ impl Simulator {
     /// of binding. The process must have a rustls crypto provider installed, although only plain
     /// HTTP is spoken: the HTTP client for the webhooks cannot be built without.
     pub fn start(options: SimulatorOptions) -> std::io::Result<Self> {
-        let SimulatorOptions { bind, cap, webhook_url, initiation_url, webhook_secret, api_key } = options;
-        let board = Arc::new(Mutex::new(Switchboard::new(cap, Targets { webhook_url, initiation_url })));
+        let SimulatorOptions { bind, cap, webhook_url, initiation_url, webhook_secret, api_key, .. } = options;
+        let SimulatorOptions { voice_url, status_url, account, .. } = options;
+        let targets =
+            Targets { webhook: webhook_url, initiation: initiation_url, voice: voice_url, status: status_url };
+        let board = Arc::new(Mutex::new(Switchboard::new(cap, targets)));
         let shared = Arc::clone(&board);
         let server = HttpServer::new(move || {
             App::new()
-                .app_data(web::Data::new(Operator::new(Arc::clone(&shared), webhook_secret.clone())))
+                .app_data(web::Data::new(Operator::new(Arc::clone(&shared), webhook_secret.clone(), account.clone())))
                 .app_data(ApiKey(api_key.clone()))
                 .configure(routes)
         })
@@ -68,9 +78,16 @@ impl Simulator {
         self.server.stop(false).await;
     }
 
+    /// The carrier asks and tells other addresses from now on.
+    pub fn set_carrier_urls(&self, voice_url: String, status_url: String) {
+        let mut board = lock(&self.board);
+        board.targets.voice = Some(voice_url);
+        board.targets.status = Some(status_url);
+    }
+
     /// Sends webhooks to another address from now on.
     pub fn set_webhook_url(&self, url: String) {
-        lock(&self.board).targets.webhook_url = Some(url);
+        lock(&self.board).targets.webhook = Some(url);
     }
 }
 
@@ -82,12 +99,18 @@ fn routes(config: &mut web::ServiceConfig) {
             web::scope("/v1/convai")
                 .wrap(from_fn(require_key))
                 .route("/twilio/outbound-call", web::post().to(placement::place_by_twilio))
+                .route("/twilio/register-call", web::post().to(registration::register))
                 .route("/sip-trunk/outbound-call", web::post().to(placement::place_by_sip))
                 .route("/conversations", web::get().to(conversations::list))
                 .route("/conversations/{id}", web::get().to(conversations::details))
                 .route("/conversations/{id}", web::delete().to(conversations::delete))
                 .route("/conversations/{id}/monitor", web::get().to(monitor::watch))
                 .route("/analytics/live-count", web::get().to(conversations::live_count)),
+        )
+        .service(
+            web::resource("/2010-04-01/Accounts/{account}/Calls/{call}.json")
+                .route(web::get().to(rest::show))
+                .route(web::post().to(rest::change)),
         )
         .service(
             web::scope("/sim")

@@ -9,14 +9,19 @@ use serde_json::{Value, json};
 
 use super::behaviour::Behaviour;
 use super::call::{CallSetup, EndReason, Ending, SimulatedCall};
+use super::exchange::Exchange;
 use super::refusal::ControlRefusal;
 use crate::provider::elevenlabs::wire::{CallDirection, ConversationStatus};
 
-/// Where the provider sends what it has to say.
+/// Where the provider sends what it has to say: addresses.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Targets {
-    pub(super) webhook_url: Option<String>,
-    pub(super) initiation_url: Option<String>,
+    pub(super) webhook: Option<String>,
+    pub(super) initiation: Option<String>,
+    /// Whom the carrier asks what to do with a call.
+    pub(super) voice: Option<String>,
+    /// Whom the carrier tells that a call is over.
+    pub(super) status: Option<String>,
 }
 
 /// What was counted since the start or the last reset.
@@ -50,6 +55,7 @@ pub(super) fn lock(board: &Mutex<Switchboard>) -> MutexGuard<'_, Switchboard> {
 pub(super) struct Switchboard {
     pub(super) behaviour: Behaviour,
     pub(super) targets: Targets,
+    pub(super) exchange: Exchange,
     initial_cap: u32,
     epoch: Epoch,
     counts: Counts,
@@ -63,6 +69,7 @@ impl Switchboard {
         Self {
             behaviour: Behaviour::faultless(cap),
             targets,
+            exchange: Exchange::default(),
             initial_cap: cap,
             epoch: Epoch(0),
             counts: Counts::default(),
@@ -218,6 +225,7 @@ impl Switchboard {
             "webhooksSent": webhooks_sent,
             "webhooksFailed": webhooks_failed,
             "calls": self.calls.iter().map(SimulatedCall::record).collect::<Vec<_>>(),
+            "carrier": self.exchange.report(),
         })
     }
 
@@ -373,7 +381,7 @@ pub(super) mod tests {
     #[test]
     fn a_reset_forgets_everything_but_the_targets_and_the_first_cap() {
         let mut board =
-            Switchboard::new(3, Targets { webhook_url: Some("http://127.0.0.1/".to_owned()), initiation_url: None });
+            Switchboard::new(3, Targets { webhook: Some("http://127.0.0.1/".to_owned()), ..Targets::default() });
         board.dial(setup("a"), at(0)).unwrap();
         board.behaviour.cap = 1;
         let epoch = board.epoch();
@@ -382,7 +390,7 @@ pub(super) mod tests {
         assert_eq!(board.counts(), Counts::default());
         assert_eq!(board.behaviour, Behaviour::faultless(3));
         assert!(board.call("a").is_none());
-        assert!(board.targets.webhook_url.is_some());
+        assert!(board.targets.webhook.is_some());
     }
 
     proptest::proptest! {

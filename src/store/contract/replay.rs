@@ -31,6 +31,7 @@ fn decisions() -> impl Strategy<Value = InboundDecision> {
         Just(InboundDecision::Admit { epoch: 1, business_limit: 3 }),
         Just(InboundDecision::Overflow { cause: "GLOBAL_CAPACITY".to_owned() }),
         prop::sample::select(TerminationReason::ALL).prop_map(|reason| InboundDecision::Terminate { reason }),
+        prop::sample::select(TerminationReason::ALL).prop_map(|reason| InboundDecision::TurnAway { reason }),
     ]
 }
 

@@ -70,7 +70,7 @@ impl World {
                 Some((InboundDecision::Admit { epoch: epoch.0, business_limit }, Some((lease, epoch))))
             }
             Acquired::Held => None,
-            Acquired::None(why) => Some((self.terms.inbound.without_a_slot(why), None)),
+            Acquired::None(why) => Some((self.terms.inbound.without_a_slot(Found::ByWebhook, why), None)),
         }
     }
 

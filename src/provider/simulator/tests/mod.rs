@@ -1,5 +1,6 @@
 //! The simulated provider over real HTTP: here the stage, in the rooms the specifications.
 
+mod carrier;
 mod placing;
 mod reading;
 mod webhooks;
@@ -15,6 +16,7 @@ use serde_json::{Value, json};
 
 use super::{Simulator, SimulatorOptions};
 use crate::provider::elevenlabs::wire::{ConversationPage, ErrorBody, ErrorDetail, TwilioOutboundResponse};
+use crate::provider::twilio::Account;
 
 const SECRET: &str = "wsec_test";
 const TWILIO: &str = "/v1/convai/twilio/outbound-call";
@@ -24,6 +26,7 @@ const TWILIO: &str = "/v1/convai/twilio/outbound-call";
 struct Received {
     path: String,
     signature: String,
+    carrier_signature: String,
     secret: String,
     body: Value,
     raw: Vec<u8>,
@@ -33,6 +36,8 @@ struct Received {
 struct Mailbox {
     url: String,
     received: Arc<Mutex<Vec<Received>>>,
+    /// What the carrier is told to do.
+    twiml: Arc<Mutex<String>>,
     server: ServerHandle,
 }
 
@@ -40,8 +45,10 @@ impl Mailbox {
     fn start(refusals: usize) -> Self {
         let received = Arc::new(Mutex::new(Vec::<Received>::new()));
         let shared = Arc::clone(&received);
+        let twiml = Arc::new(Mutex::new("<Response><Reject/></Response>".to_owned()));
+        let said = Arc::clone(&twiml);
         let server = HttpServer::new(move || {
-            let received = Arc::clone(&shared);
+            let (received, twiml) = (Arc::clone(&shared), Arc::clone(&said));
             App::new().default_service(web::to(move |request: HttpRequest, raw: web::Bytes| {
                 let header =
                     |name: &str| request.headers().get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
@@ -49,11 +56,15 @@ impl Mailbox {
                 received.push(Received {
                     path: request.path().to_owned(),
                     signature: header("ElevenLabs-Signature"),
+                    carrier_signature: header("X-Twilio-Signature"),
                     secret: header("X-Callgate-Secret"),
-                    body: serde_json::from_slice(&raw).unwrap(),
+                    // The carrier sends forms.
+                    body: serde_json::from_slice(&raw).unwrap_or_default(),
                     raw: raw.to_vec(),
                 });
-                let answer = if received.len() <= refusals {
+                let answer = if request.path() == "/voice" {
+                    HttpResponse::Ok().body(twiml.lock().unwrap().clone())
+                } else if received.len() <= refusals {
                     HttpResponse::ServiceUnavailable().finish()
                 } else {
                     HttpResponse::Ok().json(json!({"dynamic_variables": {"callgate_call_id": "call-7"}}))
@@ -69,7 +80,7 @@ impl Mailbox {
         let server = server.run();
         let handle = server.handle();
         rt::spawn(server);
-        Self { url, received, server: handle }
+        Self { url, received, twiml, server: handle }
     }
 
     fn received(&self) -> Vec<Received> {
@@ -104,6 +115,9 @@ impl Stage {
             initiation_url: Some(format!("{}/initiation", mailbox.url)),
             webhook_secret: Some(SECRET.to_owned()),
             api_key: api_key.map(str::to_owned),
+            voice_url: Some(format!("{}/voice", mailbox.url)),
+            status_url: Some(format!("{}/status", mailbox.url)),
+            account: Some(Account { sid: "AC_test".to_owned(), auth_token: "token".to_owned() }),
         })
         .unwrap();
         Self { simulator, mailbox, client: awc::Client::default() }

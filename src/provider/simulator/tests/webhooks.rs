@@ -124,7 +124,9 @@ async fn the_controls_change_targets_and_behaviour_and_forget_them() {
     assert_eq!((status, answer), (StatusCode::BAD_REQUEST, json!({"error": "unknown key webhooks.loose"})));
     let other = format!("{}/other", stage.mailbox.url);
     let (_, targets) = stage.send(Method::PUT, "/sim/webhook", json!({"url": other})).await;
-    assert_eq!(targets, json!({"url": other, "initiationUrl": format!("{}/initiation", stage.mailbox.url)}));
+    let expected = ["/initiation", "/voice", "/status"].map(|path| json!(format!("{}{path}", stage.mailbox.url)));
+    assert_eq!(targets["url"], other);
+    assert_eq!([&targets["initiationUrl"], &targets["voiceUrl"], &targets["statusUrl"]], expected.each_ref());
     stage.behave(json!({"cap": 1})).await;
     let conversation_id = stage.conversation_of("ada").await;
     stage.hang_up(&conversation_id, "completed").await;
