@@ -3,9 +3,9 @@
 use crate::world::{Day, Sabotage, Tally, Telling, live_through};
 
 /// So many short days are lived through each time.
-const DAYS: u64 = 300;
+const DAYS: u64 = 600;
 /// So long is each.
-const HOURS: u64 = 3;
+const HOURS: u64 = 4;
 
 fn day(seed: u64) -> Day {
     Day { seed, hours: HOURS, sabotage: Sabotage::Nothing }
@@ -24,8 +24,12 @@ fn i1_i2_i3_i4_i5_i6_hold_on_every_day_whatever_goes_wrong() {
     println!("{DAYS} days of {HOURS} hours: {tally:?}");
     assert!(tally.refused > 1_000, "the gate is full often enough to be tempted");
     assert!(tally.crashes > 100 && tally.rebuilds > 100 && tally.doubts > 100, "enough goes wrong");
-    for reason in ["slot_orphaned", "db_missing", "provider_ended", "placement_confirmed", "unmanaged"] {
+    for reason in ["slot_orphaned", "db_missing", "redis_missing", "provider_ended", "provider_missing", "unmanaged"] {
         assert!(tally.corrections.contains_key(reason), "no sweep ever had to correct: {reason}");
+    }
+    for rare in ["AdmissionAbandoned", "CallRevived", "HangUpStalled", "stale admission", "dial too late", "early end"]
+    {
+        assert!(tally.rare.contains_key(rare), "it never came to this: {rare}");
     }
 }
 

@@ -19,6 +19,8 @@ pub(crate) enum Invariant {
     BusinessLimit,
     /// I3: the slot of a call that is over is free again.
     NoLeak,
+    /// A6: what the provider shows as live is not given up.
+    NothingLiveIsGivenUp,
     /// I4: no call is dialled twice, and no conversation is two calls.
     ExactlyOnce,
     /// I5: nothing is dialled whose admission is not stored.
@@ -38,6 +40,7 @@ impl fmt::Display for Invariant {
             Self::CapInTheLog => "I1: more slots are held in the log than the cap",
             Self::BusinessLimit => "I2: a business has more live calls than its limit",
             Self::NoLeak => "I3: a slot, or a call, is left over",
+            Self::NothingLiveIsGivenUp => "A6: a call was given up that is live",
             Self::ExactlyOnce => "I4: something happened twice",
             Self::DurableFirst => "I5: something was dialled that is not stored",
             Self::LogIsTheTruth => "I6: the log and the row differ",
@@ -112,6 +115,20 @@ impl World {
         if of_business > limit as usize {
             self.judge
                 .find(Invariant::BusinessLimit, || format!("{of_business} of business {business}, limit {limit}"));
+        }
+    }
+
+    /// The gate has concluded by itself that a call is over, or never was.
+    pub(super) fn judge_giving_up(&mut self, call_id: CallId) {
+        let row = self.database.store.session(call_id);
+        let names = row.map(|row| row.record.references.clone()).unwrap_or_default();
+        let live = self.provider.live.iter().find(|talk| {
+            let same_call = self.provider.talks[**talk].call_id == Some(call_id);
+            same_call || self.provider.references(**talk).iter().any(|name| names.contains(name))
+        });
+        if let Some(talk) = live {
+            let what = format!("{call_id} is conversation {talk}");
+            self.judge.find(Invariant::NothingLiveIsGivenUp, || what);
         }
     }
 

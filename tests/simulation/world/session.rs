@@ -1,8 +1,8 @@
 //! A session: asks the call, stores what it says, tells the ledger, does what the new state asks for.
 
 use callgate::domain::call::{
-    Asking, Call, CallEvent, Command, Consequence, LedgerNews, Next, Record, Settlement, Slot, Standing, StandingNews,
-    evolve, news_for_the_ledger,
+    Asking, Call, CallEvent, Command, Consequence, EndReason, EventKind, LedgerNews, Next, Record, Settlement, Slot,
+    Standing, StandingNews, Witness, evolve, news_for_the_ledger,
 };
 use callgate::domain::ids::CallId;
 use callgate::ledger::Instruction;
@@ -44,6 +44,15 @@ pub(super) enum Appended {
     Lost(Conflict),
     NotStored,
     Unknown,
+}
+
+/// Whether the gate says so by itself, and not the provider, or an operator.
+fn gives_up(kind: &EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::CallEnded { witness: Witness::Gate, .. }
+            | EventKind::PlacementFailed { reason: EndReason::ProviderMissing, .. }
+    )
 }
 
 impl World {
@@ -149,6 +158,7 @@ impl World {
         let after = events.iter().fold(session.call.clone(), evolve);
         let Some(record) = Record::of(&after) else { return Appended::NotStored };
         let count = events.len();
+        let gives_up = events.iter().any(|event| gives_up(&event.kind));
         let names: Vec<&'static str> = events.iter().map(|event| event.kind.name()).collect();
         let append = Append {
             call_id,
@@ -165,6 +175,9 @@ impl World {
                 self.note(|| format!("replica {node} stores of {call_id}: {names:?}"));
                 for name in names {
                     self.count(name);
+                }
+                if gives_up {
+                    self.judge_giving_up(call_id);
                 }
                 let before = std::mem::replace(&mut session.call, after);
                 session.sequence = session.sequence.after(count);
