@@ -138,7 +138,7 @@ impl CallLog {
         loop {
             match Settlement::of(self.call(), epoch.map(|epoch| epoch.0)) {
                 Settlement::Ask(command) => {
-                    let entry = Entry::of(command, Trace::caused_by("commit_in_doubt"));
+                    let entry = Entry::of(*command, Trace::caused_by("commit_in_doubt"));
                     match self.record(services, entry).await {
                         // The stream is this call's, whatever it says now.
                         Ok(_) | Err(SessionError::Refused(_)) => {}

@@ -102,7 +102,7 @@ pub fn news_for_the_ledger(call_id: CallId, before: Option<Slot>, after: &Call) 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Settlement {
     /// Ask this of the call; a refusal is an answer too. Then look again.
-    Ask(Command),
+    Ask(Box<Command>),
     /// The admission never was: its slot is free.
     Release,
     /// The call goes on without it, or is over.
@@ -116,14 +116,14 @@ impl Settlement {
     /// the ledger gives a call one lease, and that of a doubt is not given back.
     pub fn of(call: &Call, epoch: Option<u64>) -> Self {
         match call {
-            Call::Absent => Self::Ask(Command::Abandon),
+            Call::Absent => Self::Ask(Box::new(Command::Abandon)),
             Call::Abandoned { .. } => Self::Release,
             Call::Live(live) if live.epoch == epoch && live.phase == Phase::Placing => {
-                Self::Ask(Command::FailPlacement {
+                Self::Ask(Box::new(Command::FailPlacement {
                     reason: EndReason::NotDialled,
                     detail: "the commit of the admission was in doubt".to_owned(),
                     retry_after_seconds: None,
-                })
+                }))
             }
             Call::Live(_) | Call::Over(_) | Call::Announced { .. } => Self::Settled,
         }

@@ -250,7 +250,7 @@ impl World {
     fn close_doubt(&mut self, node: usize, call_id: CallId, session: &mut Session, epoch: Option<Epoch>) -> bool {
         loop {
             match Settlement::of(&session.call, epoch.map(|epoch| epoch.0)) {
-                Settlement::Ask(command) => match self.ask(node, call_id, session, Entry::of(command)) {
+                Settlement::Ask(command) => match self.ask(node, call_id, session, Entry::of(*command)) {
                     Ok(_) | Err(Failure::Refused) => {}
                     Err(_) => return false,
                 },
