@@ -4,8 +4,6 @@
 //! the same load for 180 seconds unless told otherwise. Calls last 20 to 40 s, and the provider tells of their end
 //! 30 s late. One gate asks the provider which calls are still live when it is full and refusing; the other waits.
 
-#![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on ends")]
-
 #[path = "../tests/support/mod.rs"]
 #[expect(dead_code, reason = "the tests use the rest")]
 mod support;

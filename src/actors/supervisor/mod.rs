@@ -154,7 +154,7 @@ impl SupervisorActor {
         let (sweep, candidate) = (Arc::clone(&self.sweep), Arc::clone(&self.candidate));
         let alone = self.sweeper == Sweeper::Alone;
         let swept = async move {
-            let run = sweep.run(scope, trigger, &mut memory);
+            let run = Box::pin(sweep.run(scope, trigger, &mut memory));
             let result = if alone { run.await } else { candidate.while_nobody_sweeps(run).await };
             (memory, result)
         };

@@ -68,9 +68,9 @@ impl Sweep {
                 Err(error) => Effect::NoAnswer(error.to_string()),
             },
             Correction::Tell { call_id, command, reason } => {
-                let restores = matches!(command, Command::ObserveLive { .. });
-                let ends = matches!(command, Command::End { .. } | Command::FailPlacement { .. });
-                match self.tell(call_id, command).await {
+                let restores = matches!(*command, Command::ObserveLive { .. });
+                let ends = matches!(*command, Command::End { .. } | Command::FailPlacement { .. });
+                match self.tell(call_id, *command).await {
                     Ok(true) => Effect::Corrected { call_id, reason, view: ends.then_some(View::Table), restores },
                     // Somebody else has said so meanwhile, or it belongs to another call.
                     Ok(false) | Err(SessionError::Refused(_) | SessionError::Conflict(_)) => Effect::None,

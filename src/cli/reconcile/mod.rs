@@ -19,11 +19,11 @@ use remote::{Asked, Remote};
 pub(super) struct Arguments {
     #[command(flatten)]
     config: ConfigFile,
-    /// The running gate to ask, for example http://127.0.0.1:8080; without it the gate of the configuration, and
-    /// where that does not run, this process sweeps itself
+    /// The running gate to ask; without it the gate of the configuration, and where that does not run, this process
+    /// sweeps itself
     #[arg(long, value_name = "URL")]
     url: Option<String>,
-    /// An API key of scope admin; without it the configured auth.admin_key
+    /// An API key of scope admin; without it the admin key of the configuration
     #[arg(long, value_name = "KEY", env = "CALLGATE_KEY", hide_env_values = true)]
     key: Option<String>,
 }

@@ -35,7 +35,7 @@ pub(super) enum Conclusion {
     /// Nothing can be concluded.
     Unknown,
     /// Tell the call, for this reason.
-    Tell(Command, &'static str),
+    Tell(Box<Command>, &'static str),
 }
 
 pub(super) fn conclude(row: &Row, seen: Seen, evidence: Evidence, policy: &Policy, now: &Now) -> Conclusion {
@@ -48,12 +48,12 @@ pub(super) fn conclude(row: &Row, seen: Seen, evidence: Evidence, policy: &Polic
     match seen {
         Seen::Answer(Look::Live(_)) if bound && row.was_placed() => Conclusion::Sound,
         Seen::Answer(Look::Live(references)) => {
-            Conclusion::Tell(Command::ObserveLive { references }, "placement_confirmed")
+            Conclusion::Tell(Box::new(Command::ObserveLive { references }), "placement_confirmed")
         }
         Seen::Answer(Look::Over { references, at }) => {
             let reason = EndReason::ProviderEnded;
             let command = Command::End { reason, at, references, witness: Witness::LookUp, note: None };
-            Conclusion::Tell(command, reason.as_str())
+            Conclusion::Tell(Box::new(command), reason.as_str())
         }
         Seen::Unclaimed if twice && age >= policy.bind_timeout => end(EndReason::NeverBound),
         Seen::Answer(Look::Missing) if twice && !row.was_placed() => not_dialled(),
@@ -71,11 +71,12 @@ pub(super) fn conclude(row: &Row, seen: Seen, evidence: Evidence, policy: &Polic
 fn end(reason: EndReason) -> Conclusion {
     let references = References::none();
     let command = Command::End { reason, at: None, references, witness: Witness::Gate, note: None };
-    Conclusion::Tell(command, reason.as_str())
+    Conclusion::Tell(Box::new(command), reason.as_str())
 }
 
 fn not_dialled() -> Conclusion {
     let reason = EndReason::ProviderMissing;
     let detail = "two looks at the provider found no trace of it".to_owned();
-    Conclusion::Tell(Command::FailPlacement { reason, detail, retry_after_seconds: None }, reason.as_str())
+    let command = Command::FailPlacement { reason, detail, retry_after_seconds: None };
+    Conclusion::Tell(Box::new(command), reason.as_str())
 }

@@ -30,7 +30,7 @@ pub enum Correction {
         /// The call.
         call_id: CallId,
         /// What to tell it.
-        command: Command,
+        command: Box<Command>,
         /// Why.
         reason: &'static str,
     },

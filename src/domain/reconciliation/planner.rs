@@ -119,7 +119,7 @@ impl<'a> Planner<'a> {
             if too_old {
                 corrections.push(Correction::Tell {
                     call_id: row.call_id,
-                    command: Command::DoubtPlacement { doubt: call::Doubt::Crash },
+                    command: Box::new(Command::DoubtPlacement { doubt: call::Doubt::Crash }),
                     reason: "placement_uncertain",
                 });
             }

@@ -240,7 +240,7 @@ impl World {
             }
             Correction::Tell { call_id, command, .. } => {
                 let n = number_of(*call_id);
-                let changed = !self.calls[n].tell(command.clone(), now.at).is_empty();
+                let changed = !self.calls[n].tell(command.as_ref().clone(), now.at).is_empty();
                 // The ledger follows the log.
                 match self.calls[n].row(n).holder() {
                     Some(holder) => drop(self.ledger.insert(n, holder)),

@@ -40,5 +40,5 @@ pub(super) fn reunion(row: &Row, references: References, policy: &Policy, now: &
         return None;
     }
     let reason = if row.record.status.is_live() { "placement_confirmed" } else { "late" };
-    Some(Correction::Tell { call_id: row.call_id, command: Command::ObserveLive { references }, reason })
+    Some(Correction::Tell { call_id: row.call_id, command: Box::new(Command::ObserveLive { references }), reason })
 }

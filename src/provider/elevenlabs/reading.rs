@@ -73,7 +73,7 @@ impl ElevenLabs {
             ("call_start_before_unix", began.to.map(|to| to + TimeDelta::seconds(1))),
         ] {
             if let Some(at) = at {
-                filter.push_str(&format!("&{name}={}", at.timestamp()));
+                filter = format!("{filter}&{name}={}", at.timestamp());
             }
         }
         self.page("list", &filter, cursor).await
