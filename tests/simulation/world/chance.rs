@@ -65,7 +65,7 @@ impl Chance {
             return self.between(20 * MINUTE, 50 * MINUTE);
         }
         let doublings = (0..3).map(|_| self.between(0, 2)).sum::<u64>();
-        let base = 15 * SECOND << doublings;
+        let base = (15 * SECOND) << doublings;
         base + self.between(0, base)
     }
 }

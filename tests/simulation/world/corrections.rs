@@ -20,7 +20,7 @@ impl World {
                 self.tell(node, Instruction::Release { call_id, as_of: Sequence(as_of) });
                 overdue
             }
-            Correction::Abandon { call_id } => match self.record(node, call_id, Entry::of(Command::Abandon)) {
+            Correction::Abandon { call_id } => match self.record(node, call_id, &Entry::of(Command::Abandon)) {
                 Ok(_) => {
                     self.tell(node, Instruction::Release { call_id, as_of: Sequence(1) });
                     true
@@ -31,7 +31,7 @@ impl World {
             Correction::PutBack { call_id } => self.put_back(node, call_id),
             Correction::Tell { call_id, command, .. } => {
                 self.note(|| format!("the sweep tells {call_id}: {command:?}"));
-                matches!(self.record(node, call_id, Entry::of(command)), Ok(true))
+                matches!(self.record(node, call_id, &Entry::of(*command)), Ok(true))
             }
             Correction::TakeIn { conversation } => self.take_in(node, &conversation),
         };
@@ -66,24 +66,24 @@ impl World {
 
     fn take_in(&mut self, node: usize, conversation: &str) -> bool {
         let Some(found) = self.provider.look_up(conversation, self.agenda.now) else { return false };
-        let notice = self.notice_of(&found);
+        let notice = notice_of(&found);
         let parked = self.database.store.parked_for(&notice.references);
         let starts = parked.iter().filter(|parked| parked.notice.news == News::Started);
         let settles = starts.map(|parked| parked.id).collect();
         self.welcome_soon(node, notice, None, settles, true);
         true
     }
+}
 
-    /// A conversation that the sweep found, as a message.
-    pub(super) fn notice_of(&self, found: &Conversation) -> Notice {
-        Notice {
-            news: News::Started,
-            call_id: None,
-            references: found.references.clone(),
-            agent_id: found.agent_id.clone(),
-            direction: found.direction,
-            counterpart: None,
-            occurred_at: None,
-        }
+/// A conversation that the sweep found, as a message.
+pub(super) fn notice_of(found: &Conversation) -> Notice {
+    Notice {
+        news: News::Started,
+        call_id: None,
+        references: found.references.clone(),
+        agent_id: found.agent_id.clone(),
+        direction: found.direction,
+        counterpart: None,
+        occurred_at: None,
     }
 }

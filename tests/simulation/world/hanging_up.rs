@@ -79,7 +79,7 @@ impl World {
             // Until it is stored there is no other attempt.
             session.hanging_up = true;
         }
-        let recorded = self.record(node, call_id, Entry::of(command));
+        let recorded = self.record(node, call_id, &Entry::of(command));
         let nameless = self.replicas[node]
             .sessions
             .get(&call_id)
@@ -105,7 +105,7 @@ impl World {
         let phase = self.replicas[node].sessions.get(&call_id).and_then(|session| Some(session.call.live()?.phase));
         let Some(Phase::Terminating { since, stalled: false, .. }) = phase else { return };
         if STALL_LIMITS.are_reached(attempts, since, self.agenda.wall()) {
-            let _ = self.record(node, call_id, Entry::of(Command::ReportStall { attempts, detail: String::new() }));
+            let _ = self.record(node, call_id, &Entry::of(Command::ReportStall { attempts, detail: String::new() }));
         }
     }
 
@@ -133,7 +133,7 @@ impl World {
     /// The call has lasted as long as it may; that is stored, however long it takes.
     pub(super) fn end_duration(&mut self, node: usize, call_id: CallId) {
         let command = Command::RequestTermination { reason: TerminationReason::MaxDuration };
-        if matches!(self.record(node, call_id, Entry::of(command)), Err(Failure::Away | Failure::Conflict(_))) {
+        if matches!(self.record(node, call_id, &Entry::of(command)), Err(Failure::Away | Failure::Conflict(_))) {
             let after = self.chance.between(SECOND, 2 * SECOND);
             self.task(node, after, Task::DurationOver(call_id));
         }

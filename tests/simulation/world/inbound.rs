@@ -107,7 +107,7 @@ impl World {
     pub(super) fn tell_call(&mut self, node: usize, hook: Hook, call_id: CallId) {
         let delivery = self.delivery(&hook, DeliveryState::Settled);
         let entry = Entry { delivery: Some(delivery), ..Entry::of(hook.notice.clone().command()) };
-        match self.record(node, call_id, entry) {
+        match self.record(node, call_id, &entry) {
             Ok(_) | Err(Failure::Conflict(Conflict::DuplicateDelivery)) => {}
             Err(_) => self.deliver_again(hook),
         }

@@ -182,7 +182,7 @@ impl World {
             },
             _ => command_of(&outcome),
         };
-        let recorded = self.record(node, call_id, Entry::of(command));
+        let recorded = self.record(node, call_id, &Entry::of(command));
         if matches!(recorded, Err(Failure::Away)) {
             return self.task(node, 500, Task::Dialled(call_id, Box::new(outcome)));
         }

@@ -92,9 +92,9 @@ impl World {
         let talk = self.provider.prepare(None, business, None);
         if self.chance.one_in(3) {
             // The carrier asks before there is a conversation; now and then none follows.
-            let call_sid = format!("CA{talk}");
-            let references = std::iter::once(Reference::call_sid(&call_sid)).collect();
-            self.provider.talks[talk].call_sid = Some(call_sid);
+            let carrier_name = format!("CA{talk}");
+            let references = std::iter::once(Reference::call_sid(&carrier_name)).collect();
+            self.provider.talks[talk].carrier_name = Some(carrier_name);
             let notice = Notice { references, ..self.notice(talk, News::Started) };
             self.send_webhook(notice, 50);
             if self.chance.one_in(8) {
@@ -153,12 +153,12 @@ impl World {
         let (call_id, outbound) = (entry.call_id, entry.call_id.is_some());
         let agent = self.platform.businesses[entry.business].agent.clone();
         let direction = if outbound { Direction::Outbound } else { Direction::Inbound };
-        let call_sid = entry.call_sid.clone();
+        let carrier_name = entry.carrier_name.clone();
         let mut references = vec![Reference::conversation(name_of(talk))];
-        if let Some(call_sid) = call_sid
+        if let Some(carrier_name) = carrier_name
             && (!outbound || self.chance.one_in(2))
         {
-            references.push(Reference::call_sid(call_sid));
+            references.push(Reference::call_sid(carrier_name));
         }
         Notice {
             news,
@@ -249,7 +249,7 @@ impl World {
             Command::RequestTermination { reason: TerminationReason::Operator }
         };
         self.note(|| format!("an operator ends {call_id}, forced: {forced}"));
-        if self.record(node, call_id, Entry::of(command)).is_ok() && forced {
+        if self.record(node, call_id, &Entry::of(command)).is_ok() && forced {
             self.disown(call_id);
         }
     }

@@ -18,7 +18,7 @@ pub(super) struct Talk {
     pub(super) call_id: Option<CallId>,
     pub(super) business: usize,
     /// The carrier's name of an inbound call that was announced before it talked.
-    pub(super) call_sid: Option<String>,
+    pub(super) carrier_name: Option<String>,
     pub(super) began_at: Option<DateTime<Utc>>,
     pub(super) ended_at: Option<DateTime<Utc>>,
     /// Nobody who asks for it finds it before.
@@ -66,11 +66,11 @@ fn number_of(conversation: &str) -> Option<usize> {
 
 impl Provider {
     /// A conversation that is still to begin.
-    pub(super) fn prepare(&mut self, call_id: Option<CallId>, business: usize, call_sid: Option<String>) -> usize {
+    pub(super) fn prepare(&mut self, call_id: Option<CallId>, business: usize, carrier_name: Option<String>) -> usize {
         let talk = Talk {
             call_id,
             business,
-            call_sid,
+            carrier_name,
             began_at: None,
             ended_at: None,
             known_from: 0,
@@ -163,14 +163,14 @@ impl Provider {
 
     fn ours(&mut self, call_id: CallId, business: usize) -> usize {
         let talk = self.prepare(Some(call_id), business, None);
-        self.talks[talk].call_sid = Some(format!("CA{talk}"));
+        self.talks[talk].carrier_name = Some(format!("CA{talk}"));
         talk
     }
 
     /// The names of a conversation.
     pub(super) fn references(&self, talk: usize) -> References {
-        let call_sid = self.talks[talk].call_sid.as_ref().map(Reference::call_sid);
-        std::iter::once(Reference::conversation(name_of(talk))).chain(call_sid).collect()
+        let carrier_name = self.talks[talk].carrier_name.as_ref().map(Reference::call_sid);
+        std::iter::once(Reference::conversation(name_of(talk))).chain(carrier_name).collect()
     }
 
     /// One conversation; none where it knows nothing of it, or not yet.

@@ -17,6 +17,10 @@ use super::terms::GRACE;
 
 /// One process.
 #[derive(Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says that one thing is under way, so that it is not begun twice"
+)]
 pub(super) struct Replica {
     pub(super) up: bool,
     /// Tells this process from those before it.

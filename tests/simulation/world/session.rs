@@ -97,7 +97,7 @@ impl World {
     }
 
     /// Asks the call, and does what its state asks for then. Says whether anything is different.
-    pub(super) fn record(&mut self, node: usize, call_id: CallId, entry: Entry) -> Result<bool, Failure> {
+    pub(super) fn record(&mut self, node: usize, call_id: CallId, entry: &Entry) -> Result<bool, Failure> {
         let mut session = self.session(node, call_id).ok_or(Failure::Away)?;
         let before = Standing::of(&session.call);
         let result = self.ask(node, call_id, &mut session, entry);
@@ -106,7 +106,7 @@ impl World {
         result
     }
 
-    fn ask(&mut self, node: usize, call_id: CallId, session: &mut Session, entry: Entry) -> Result<bool, Failure> {
+    fn ask(&mut self, node: usize, call_id: CallId, session: &mut Session, entry: &Entry) -> Result<bool, Failure> {
         let mut asking = Asking::new(entry.command.clone());
         if entry.delivery.is_some() || !entry.settles.is_empty() {
             asking = asking.with_webhook();
@@ -125,7 +125,7 @@ impl World {
                 }
             };
             let changed = !events.is_empty();
-            match self.append(node, call_id, session, &entry, events, None) {
+            match self.append(node, call_id, session, entry, events, None) {
                 Appended::Stored => return Ok(changed),
                 Appended::Lost(Conflict::SequenceMoved) | Appended::Unknown => {
                     self.count("decided again");
@@ -250,7 +250,7 @@ impl World {
     fn close_doubt(&mut self, node: usize, call_id: CallId, session: &mut Session, epoch: Option<Epoch>) -> bool {
         loop {
             match Settlement::of(&session.call, epoch.map(|epoch| epoch.0)) {
-                Settlement::Ask(command) => match self.ask(node, call_id, session, Entry::of(*command)) {
+                Settlement::Ask(command) => match self.ask(node, call_id, session, &Entry::of(*command)) {
                     Ok(_) | Err(Failure::Refused) => {}
                     Err(_) => return false,
                 },
@@ -275,6 +275,6 @@ impl World {
         id: i64,
     ) {
         let entry = Entry { settles: vec![id], ..Entry::of(notice.command()) };
-        let _ = self.record(node, call_id, entry);
+        let _ = self.record(node, call_id, &entry);
     }
 }

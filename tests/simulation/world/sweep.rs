@@ -14,6 +14,7 @@ use callgate::domain::reconciliation::{
 
 use super::World;
 use super::chance::Millis;
+use super::corrections::notice_of;
 use super::step::Task;
 use super::terms::{GRACE, ON_DEMAND, Sabotage, policy};
 
@@ -235,6 +236,7 @@ impl World {
         let now = self.agenda.now;
         let store_away = self.database.away;
         match query {
+            Query::Count | Query::Table | Query::Rows(_) if store_away => Reply::Nothing,
             Query::Ledger if self.redis.away || self.replicas[node].epoch.is_none() => Reply::Nothing,
             Query::Ledger => Reply::Holders(self.redis.holders()),
             Query::List if self.silent() => Reply::Listed(None),
@@ -242,7 +244,6 @@ impl World {
                 let count = (!self.chance.one_in(4)).then_some(self.provider.live.len() as u64);
                 Reply::Listed(Some(Listed { conversations: self.provider.list(now), count }))
             }
-            Query::Count if store_away => Reply::Nothing,
             Query::Count => {
                 let known =
                     self.database.store.live_sessions().filter(|row| row.record.references.conversation().is_some());
@@ -250,7 +251,6 @@ impl World {
                 let live = (!self.silent()).then_some(self.provider.live.len() as u64);
                 Reply::Count { live, known }
             }
-            Query::Table | Query::Rows(_) if store_away => Reply::Nothing,
             Query::Table => self.read_table(node),
             Query::Rows(call_ids) => {
                 let rows = call_ids.iter().filter_map(|call_id| self.database.store.session(*call_id).cloned());
@@ -289,7 +289,7 @@ impl World {
             let row = Box::new(Row::from(row.clone()));
             return Reply::Met(Stranger::Ours { row, references: found.references });
         }
-        let notice = self.notice_of(&found);
+        let notice = notice_of(&found);
         Reply::Met(Stranger::Nobodys {
             may_be_ours: self.may_be_ours(&notice),
             names_its_carrier: found.references.iter().any(|name| name.kind != ReferenceKind::ConversationId),

@@ -80,8 +80,7 @@ impl Terms {
         let cap = u32::try_from(chance.between(3, 8)).unwrap_or(3);
         let slack = u32::try_from(chance.between(0, 6)).unwrap_or(0);
         let wild = chance.between(0, 3);
-        let rare =
-            |chance: &mut Chance, often: u64| if wild == 0 { 0 } else { chance.between(often, 8 * often) / wild };
+        let rare = |chance: &mut Chance, often: u64| chance.between(often, 8 * often).checked_div(wild).unwrap_or(0);
         Self {
             replicas: 1 + chance.place(3),
             cap,
