@@ -15,6 +15,9 @@ use crate::provider::{Conversation, ConversationState, ProviderError, Stretch, V
 /// After so many questions without an answer the provider is left alone until the next sweep.
 const PATIENCE: usize = 3;
 
+/// So many pages in a row that bring nobody new are no list.
+const IDLE_PAGES: u32 = 20;
+
 /// How many questions a sweep may ask.
 #[derive(Clone, Copy, Debug)]
 pub struct Courtesy {
@@ -80,17 +83,21 @@ impl<'a> Inquirer<'a> {
     }
 
     async fn chain(&self, began: Stretch, progress: &Progress) -> Result<HashSet<String>, ProviderError> {
-        let mut listed = HashSet::new();
+        let (mut listed, mut idle) = (HashSet::new(), 0);
         let mut cursor: Option<String> = None;
         loop {
             let page = self.ask(self.provider.list_live(began, cursor.as_deref())).await?;
             progress.advance(page.conversation_ids.len());
+            let known = listed.len();
             listed.extend(page.conversation_ids);
             if page.next_cursor.is_none() {
                 return Ok(listed);
             }
-            if page.next_cursor == cursor {
-                return Err(ProviderError("the list of conversations goes in a circle".to_owned()));
+            idle = if listed.len() > known { 0 } else { idle + 1 };
+            if idle >= IDLE_PAGES || page.next_cursor == cursor {
+                let error = ProviderError("the list of conversations does not come to an end".to_owned());
+                self.unanswered.borrow_mut().push(error.to_string());
+                return Err(error);
             }
             cursor = page.next_cursor;
         }
@@ -126,5 +133,87 @@ fn look_of(answer: Result<Option<Conversation>, ProviderError>) -> Look {
         }
         Ok(None) => Look::Missing,
         Err(_) => Look::Unanswered,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use actix_web::{App, HttpResponse, HttpServer, rt, web};
+    use rstest::rstest;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::provider::elevenlabs::{ElevenLabs, ElevenLabsOptions, Transport};
+    use crate::telemetry::Metrics;
+
+    /// A provider whose list has these pages, by their number; the count is always 7.
+    fn provider(page: fn(u32) -> Value) -> (ElevenLabs, Arc<AtomicU32>) {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let base_url = format!("http://{}", listener.local_addr().unwrap());
+        let asked = Arc::new(AtomicU32::new(0));
+        let pages = Arc::clone(&asked);
+        let list = move || {
+            let page = page(pages.fetch_add(1, Ordering::SeqCst));
+            async move { HttpResponse::Ok().json(page) }
+        };
+        let server = HttpServer::new(move || {
+            App::new().route("/v1/convai/conversations", web::get().to(list.clone())).route(
+                "/v1/convai/analytics/live-count",
+                web::get().to(async || HttpResponse::Ok().body(r#"{"count": 7}"#)),
+            )
+        });
+        rt::spawn(server.workers(1).listen(listener).unwrap().disable_signals().run());
+        let options = ElevenLabsOptions {
+            base_url,
+            api_key: "key".to_owned(),
+            transport: Transport::Twilio,
+            place_timeout: Duration::from_secs(1),
+            carrier: None,
+        };
+        (ElevenLabs::new(options, Arc::new(Metrics::new())), asked)
+    }
+
+    fn courtesy() -> Courtesy {
+        Courtesy { at_once: 4, pause: Duration::ZERO }
+    }
+
+    fn of(numbers: &[u32], next: Option<u32>) -> Value {
+        let items: Vec<Value> =
+            numbers.iter().map(|number| json!({"conversation_id": format!("conv_{number}"), "status": "initiated"})).collect();
+        json!({"conversations": items, "has_more": next.is_some(), "next_cursor": next.map(|next| next.to_string())})
+    }
+
+    #[actix::test]
+    async fn a_list_is_read_page_by_page_together_with_the_count() {
+        let (provider, _) = provider(|page| of(&[page], (page < 3).then_some(page + 1)));
+        let listed = Inquirer::new(&provider, courtesy()).list(&[], &Progress::default()).await.unwrap();
+        assert_eq!((listed.conversations.len(), listed.count), (4, Some(7)));
+    }
+
+    #[rstest]
+    #[case::empty_pages(|page| of(&[], Some(page + 1)))]
+    #[case::the_same_page(|page| of(&[1, 2], Some(page + 1)))]
+    #[case::the_same_cursor(|page| of(&[page], Some(1)))]
+    #[actix::test]
+    async fn a_list_that_does_not_come_to_an_end_is_none(#[case] page: fn(u32) -> Value) {
+        let (provider, asked) = provider(page);
+        let inquirer = Inquirer::new(&provider, courtesy());
+        assert!(inquirer.list(&[], &Progress::default()).await.is_err());
+        assert_eq!(inquirer.unanswered().len(), 1, "it is said in the report");
+        assert!(asked.load(Ordering::SeqCst) <= IDLE_PAGES + 1);
+    }
+
+    #[actix::test]
+    async fn a_provider_that_does_not_answer_is_left_alone_after_three_questions() {
+        let (provider, _) = provider(|_| Value::Null);
+        let inquirer = Inquirer::new(&provider, courtesy());
+        for _ in 0..5 {
+            assert!(inquirer.list(&[], &Progress::default()).await.is_err());
+        }
+        assert_eq!(inquirer.unanswered().len(), PATIENCE);
     }
 }

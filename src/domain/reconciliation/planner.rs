@@ -234,6 +234,10 @@ impl<'a> Planner<'a> {
         self.doubtful.iter().filter_map(ask).collect()
     }
 
+    fn list_is_cut_short(&self) -> bool {
+        matches!(&self.provider, Provider::Listed { all, .. } if !all.is_whole())
+    }
+
     /// Whether the provider's list has it, or for a call without a conversation, one that may be it.
     fn on_list(&self, row: &Row) -> Option<bool> {
         match (&self.provider, row.conversation()) {
@@ -248,11 +252,11 @@ impl<'a> Planner<'a> {
         let knows_us = matches!(self.provider, Provider::Listed { knows_us: true, .. });
         let mut looks: HashMap<CallId, Look> = answers.into_iter().collect();
         let doubtful = std::mem::take(&mut self.doubtful);
-        let account_proven = knows_us
-            || doubtful.iter().any(|row| {
-                row.conversation().is_some()
-                    && matches!(looks.get(&row.call_id), Some(Look::Live(_) | Look::Over { .. }))
-            });
+        let answered_for_us = doubtful.iter().any(|row| {
+            row.conversation().is_some() && matches!(looks.get(&row.call_id), Some(Look::Live(_) | Look::Over { .. }))
+        });
+        // Where the provider counts more live calls than it lists, what it denies may be among them.
+        let account_proven = (knows_us || answered_for_us) && !self.list_is_cut_short();
         let still_doubtful: HashSet<CallId> = doubtful.iter().map(|row| row.call_id).collect();
         self.memory.absent.keep_only(|call_id| still_doubtful.contains(call_id));
         let mut corrections = Vec::new();

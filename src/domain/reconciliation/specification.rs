@@ -314,6 +314,30 @@ fn an_inbound_call_that_never_became_a_conversation_ends_only_where_every_conver
     assert!(unbound_twice(none, None).is_empty(), "there is no list");
 }
 
+/// A call that the list has not and that the provider denies, looked at twice, while another call of ours is listed.
+fn denied_twice(count: u64) -> Vec<&'static str> {
+    let (policy, mut memory) = (policy(), Memory::default());
+    let known = row(Status::Active, 100);
+    let denied = row(Status::Active, 100).but(|row| {
+        row.call_id = CallId::new(Uuid::from_u128(8));
+        row.record.references = std::iter::once(Reference::conversation("conv_2")).collect();
+    });
+    let mut told = Vec::new();
+    for seconds in [0, 30] {
+        let mut planner = Planner::new(&policy, &mut memory).with_provider(Some(listed(&["conv_1"], Some(count))));
+        told.extend(planner.table(&[known.clone(), denied.clone()], &at(seconds)));
+        assert_eq!(planner.inquiries(&at(seconds)).len(), 1);
+        told.extend(planner.answers(vec![(denied.call_id, Look::Missing)], &at(seconds)));
+    }
+    told.iter().map(Correction::reason).collect()
+}
+
+#[test]
+fn i1_what_the_provider_denies_ends_only_where_its_count_does_not_say_that_the_list_was_cut_short() {
+    assert_eq!(denied_twice(1), ["provider_missing"]);
+    assert!(denied_twice(2).is_empty(), "one more is live than is listed: it may be this one");
+}
+
 #[test]
 fn the_count_is_trusted_once_it_agreed_with_the_list() {
     let (policy, mut memory) = (policy(), Memory::default());

@@ -24,6 +24,9 @@ impl ElevenLabs {
     pub(super) async fn conversation(&self, id: &str) -> Result<Option<Conversation>, ProviderError> {
         let path = format!("/v1/convai/conversations/{}", segment(id));
         let details: Option<ConversationDetails> = self.ask("look_up", self.question(Method::GET, &path)).await?;
+        if let Some(other) = details.as_ref().map(|details| &details.conversation_id).filter(|told| *told != id) {
+            return Err(ProviderError(format!("asked for the conversation {id}, it told of {other:?}")));
+        }
         Ok(details.as_ref().map(conversation_of))
     }
 

@@ -279,3 +279,27 @@ async fn a_call_without_a_conversation_is_hung_up_and_proven_over_by_its_carrier
     let state = state(simulator.address).await;
     assert_eq!((&state["live"], &state["calls"][0]["endReason"]), (&json!(0), &json!("carrier")));
 }
+
+/// A provider that answers every question alike.
+fn alike(answer: Value) -> SocketAddr {
+    use actix_web::{App, HttpResponse, HttpServer, rt, web};
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let told = move || {
+        let answer = answer.clone();
+        async move { HttpResponse::Ok().json(answer) }
+    };
+    let server = HttpServer::new(move || App::new().default_service(web::to(told.clone())));
+    rt::spawn(server.workers(1).listen(listener).unwrap().disable_signals().run());
+    address
+}
+
+#[actix::test]
+async fn i1_what_is_told_of_another_conversation_is_no_answer() {
+    let over = json!({"conversation_id": "conv_other", "status": "done", "metadata": {}});
+    let provider = adapter(alike(over), Transport::Twilio);
+    assert!(matches!(provider.look_up("conv_other").await, Ok(Some(_))));
+    let error = provider.look_up("conv_1").await.unwrap_err();
+    assert!(error.to_string().contains("conv_other"), "{error}");
+}
