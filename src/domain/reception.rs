@@ -92,3 +92,38 @@ fn unwanted(found: Found, reason: TerminationReason) -> InboundDecision {
 fn terminate(reason: TerminationReason) -> InboundDecision {
     InboundDecision::Terminate { reason }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STRICT: InboundPolicy = InboundPolicy { on_full: OnFull::Terminate, unmanaged: Unmanaged::Terminate };
+
+    #[test]
+    fn no_call_is_hung_up_for_our_trouble() {
+        for why in [NoSlot::Recovering, NoSlot::Unavailable] {
+            for found in [Found::ByWebhook, Found::Ringing] {
+                assert!(matches!(STRICT.without_a_slot(found, why), InboundDecision::Overflow { .. }));
+            }
+        }
+    }
+
+    #[test]
+    fn where_the_gate_is_full_a_call_that_talks_is_hung_up_and_one_that_rings_is_turned_away() {
+        let reason = TerminationReason::Capacity;
+        let full = NoSlot::Rejected(Rejection::GlobalCapacity);
+        assert_eq!(STRICT.without_a_slot(Found::ByWebhook, full), InboundDecision::Terminate { reason });
+        assert_eq!(STRICT.without_a_slot(Found::Ringing, full), InboundDecision::TurnAway { reason });
+    }
+
+    #[test]
+    fn the_ledger_is_asked_only_for_calls_that_come_in_and_are_taken() {
+        assert_eq!(STRICT.at_the_door(Found::ByWebhook, true), None);
+        let reason = TerminationReason::InboundDisabled;
+        assert_eq!(STRICT.at_the_door(Found::ByWebhook, false), Some(InboundDecision::Terminate { reason }));
+        let reason = TerminationReason::Unmanaged;
+        assert_eq!(STRICT.at_the_door(Found::BySweep, false), Some(InboundDecision::Terminate { reason }));
+        let adopting = InboundPolicy { unmanaged: Unmanaged::Adopt, ..STRICT };
+        assert!(matches!(adopting.at_the_door(Found::BySweep, true), Some(InboundDecision::Overflow { .. })));
+    }
+}

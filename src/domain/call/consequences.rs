@@ -129,3 +129,47 @@ impl Settlement {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::specification::{admit, receive, request};
+    use super::super::{Command, Context, decide, evolve};
+    use super::*;
+    use chrono::DateTime;
+    use uuid::Uuid;
+
+    fn after(commands: impl IntoIterator<Item = Command>) -> Call {
+        let context = Context { now: DateTime::UNIX_EPOCH };
+        commands.into_iter().fold(Call::Absent, |call, command| {
+            let events = decide(&call, command, &context).unwrap();
+            events.iter().fold(call, evolve)
+        })
+    }
+
+    #[test]
+    fn i1_a_doubt_fails_only_the_admission_of_its_own_epoch_that_nobody_dialled() {
+        let own = Settlement::of(&after([request()]), Some(1));
+        assert!(matches!(own, Settlement::Ask(command) if matches!(*command, Command::FailPlacement { .. })));
+        assert_eq!(Settlement::of(&after([request()]), Some(2)), Settlement::Settled, "somebody else may be dialling");
+        assert_eq!(Settlement::of(&after([receive(admit())]), Some(1)), Settlement::Settled, "it is live already");
+    }
+
+    #[test]
+    fn an_admission_that_never_was_is_called_off_and_then_gives_its_slot_back() {
+        assert_eq!(Settlement::of(&Call::Absent, Some(1)), Settlement::Ask(Box::new(Command::Abandon)));
+        assert_eq!(Settlement::of(&after([Command::Abandon]), Some(1)), Settlement::Release);
+    }
+
+    #[test]
+    fn the_ledger_hears_of_what_it_did_not_give_and_of_what_comes_back() {
+        let call_id = CallId::new(Uuid::from_u128(1));
+        let told = |before, call: &Call| news_for_the_ledger(call_id, before, call);
+        let held = after([receive(admit())]);
+        assert_eq!(told(None, &held), None, "it gave that slot itself");
+        assert_eq!(told(Some(Slot::Held), &after([Command::Abandon])), Some(LedgerNews::Release));
+        let decision = super::super::InboundDecision::Overflow { cause: "FULL".to_owned() };
+        let overflow = after([receive(decision)]);
+        assert!(matches!(told(None, &overflow), Some(LedgerNews::Put(Holder { slot: Slot::Overflow, .. }))));
+        assert_eq!(told(Some(Slot::Overflow), &overflow), None);
+    }
+}
