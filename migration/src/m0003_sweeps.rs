@@ -12,8 +12,9 @@ impl MigrationName for Migration {
 }
 
 /// Few rows of a long table; the conditions are in the words of the queries.
-const INDICES: [&str; 2] = [
+const INDICES: [&str; 3] = [
     "CREATE INDEX session_live_by_call ON active_call_session (call_id) WHERE slot IN ('held', 'overflow')",
+    "CREATE INDEX session_live_by_age ON active_call_session (created_at) WHERE slot IN ('held', 'overflow')",
     "CREATE INDEX session_unbound ON active_call_session (call_id) \
      WHERE slot IN ('held', 'overflow') AND provider_call_id IS NULL",
 ];

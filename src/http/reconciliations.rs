@@ -30,7 +30,7 @@ fn away(error: SweepError) -> GateError {
     match error {
         SweepError::Ledger => GateError::LedgerAway,
         SweepError::Store(reason) | SweepError::Provider(reason) => GateError::EventStore(reason),
-        SweepError::Crashed => GateError::EventStore(error.to_string()),
+        SweepError::TooLong | SweepError::Crashed => GateError::EventStore(error.to_string()),
     }
 }
 

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use entity::reconciliation_run::{ActiveModel, Column, Entity};
 use sea_orm::ActiveValue::Set;
-use sea_orm::{EntityTrait, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::Value;
 
 use super::connection::Store;
@@ -40,6 +40,12 @@ impl Store {
             report: Set(run.report.clone()),
         };
         Entity::insert(row).exec_without_returning(self.writer()).await?;
+        Ok(())
+    }
+
+    /// Forgets the sweeps that began before.
+    pub async fn forget_runs(&self, before: DateTime<Utc>) -> Result<(), StoreError> {
+        Entity::delete_many().filter(Column::StartedAt.lt(before)).exec(self.writer()).await?;
         Ok(())
     }
 

@@ -92,9 +92,9 @@ impl Handler<Release> for CapacityActor {
 
 /// A live call counts, whatever the rule says: overflow, or a slot that the ledger lost.
 ///
-/// Answers whether the ledger had it otherwise, or not at all.
+/// Answers whether the ledger had it otherwise, or not at all; none where the ledger did not answer.
 #[derive(Debug, Message)]
-#[rtype(result = "bool")]
+#[rtype(result = "Option<bool>")]
 pub struct Put {
     /// Who holds what.
     pub holder: Holder,
@@ -103,11 +103,16 @@ pub struct Put {
 }
 
 impl Handler<Put> for CapacityActor {
-    type Result = ResponseFuture<bool>;
+    type Result = ResponseFuture<Option<bool>>;
 
     fn handle(&mut self, Put { holder, as_of }: Put, ctx: &mut Context<Self>) -> Self::Result {
         let answer = self.ask_if_heard(Instruction::Put { holder, as_of }, ctx);
-        Box::pin(async move { matches!(answer.await, Ok(Ok((Answer::Put(true), _)))) })
+        Box::pin(async move {
+            match answer.await {
+                Ok(Ok((Answer::Put(changed), _))) => Some(changed),
+                _ => None,
+            }
+        })
     }
 }
 

@@ -1,10 +1,11 @@
-//! What a sweep asks the provider: so many questions at once, so many in a second, and none any more after three
-//! that were not answered.
+//! What a sweep asks the provider: so many questions at once, so many in a second, and none any more once several in a
+//! row were not answered.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream};
 use tokio::time::{Instant, sleep_until};
 
@@ -12,8 +13,10 @@ use super::progress::Progress;
 use crate::domain::reconciliation::{Inquiry, Listed, Look, Question};
 use crate::provider::{Conversation, ConversationState, ProviderError, Stretch, VoiceProvider};
 
-/// After so many questions without an answer the provider is left alone until the next sweep.
-const PATIENCE: usize = 3;
+/// After so many questions in a row without an answer the provider is left alone until the next sweep.
+const PATIENCE: u32 = 5;
+/// So many of them are named in the report.
+const NAMED: usize = 20;
 
 /// So many pages in a row that bring nobody new are no list.
 const IDLE_PAGES: u32 = 20;
@@ -32,13 +35,24 @@ pub(super) struct Inquirer<'a> {
     provider: &'a dyn VoiceProvider,
     courtesy: Courtesy,
     next: Cell<Instant>,
+    /// Questions in a row that were not answered.
+    in_vain: Cell<u32>,
+    /// The provider has answered something in this sweep.
+    answers: Cell<bool>,
     /// What the questions that were not answered came to.
     unanswered: RefCell<Vec<String>>,
 }
 
 impl<'a> Inquirer<'a> {
     pub(super) fn new(provider: &'a dyn VoiceProvider, courtesy: Courtesy) -> Self {
-        Self { provider, courtesy, next: Cell::new(Instant::now()), unanswered: RefCell::default() }
+        Self {
+            provider,
+            courtesy,
+            next: Cell::new(Instant::now()),
+            in_vain: Cell::new(0),
+            answers: Cell::new(false),
+            unanswered: RefCell::default(),
+        }
     }
 
     /// What did not answer so far.
@@ -48,13 +62,39 @@ impl<'a> Inquirer<'a> {
 
     /// Asks one question when it is its turn.
     async fn ask<T>(&self, question: impl Future<Output = Result<T, ProviderError>>) -> Result<T, ProviderError> {
+        let left_alone = || ProviderError("it is left alone until the next sweep".to_owned());
+        if self.leaves_alone() {
+            return Err(left_alone());
+        }
         let turn = self.next.get().max(Instant::now());
         self.next.set(turn + self.courtesy.pause);
         sleep_until(turn).await;
-        if self.unanswered.borrow().len() >= PATIENCE {
-            return Err(ProviderError("it is left alone until the next sweep".to_owned()));
+        if self.leaves_alone() {
+            return Err(left_alone());
         }
-        question.await.inspect_err(|error| self.unanswered.borrow_mut().push(error.to_string()))
+        match question.await {
+            Ok(answer) => {
+                self.in_vain.set(0);
+                self.answers.set(true);
+                Ok(answer)
+            }
+            Err(error) => {
+                self.in_vain.set(self.in_vain.get() + 1);
+                self.note(&error);
+                Err(error)
+            }
+        }
+    }
+
+    fn leaves_alone(&self) -> bool {
+        self.in_vain.get() >= PATIENCE
+    }
+
+    fn note(&self, error: &ProviderError) {
+        let mut unanswered = self.unanswered.borrow_mut();
+        if unanswered.len() < NAMED {
+            unanswered.push(error.to_string());
+        }
     }
 
     /// How many conversations are live.
@@ -63,11 +103,7 @@ impl<'a> Inquirer<'a> {
     }
 
     /// The live conversations; read in several chains of pages at once, parted where `partition` says.
-    pub(super) async fn list(
-        &self,
-        partition: &[chrono::DateTime<chrono::Utc>],
-        progress: &Progress,
-    ) -> Result<Listed, ProviderError> {
+    pub(super) async fn list(&self, partition: &[DateTime<Utc>], progress: &Progress) -> Result<Listed, ProviderError> {
         // Before the list: what ends meanwhile makes the list seem short, never whole.
         let count = self.count().await.ok();
         progress.begin("reading the provider's list", count.and_then(|count| count.try_into().ok()).unwrap_or(0));
@@ -96,7 +132,7 @@ impl<'a> Inquirer<'a> {
             idle = if listed.len() > known { 0 } else { idle + 1 };
             if idle >= IDLE_PAGES || page.next_cursor == cursor {
                 let error = ProviderError("the list of conversations does not come to an end".to_owned());
-                self.unanswered.borrow_mut().push(error.to_string());
+                self.note(&error);
                 return Err(error);
             }
             cursor = page.next_cursor;
@@ -110,6 +146,10 @@ impl<'a> Inquirer<'a> {
 
     /// What the provider says to an inquiry.
     pub(super) async fn look(&self, Inquiry { row, question }: &Inquiry) -> Look {
+        if self.leaves_alone() && self.answers.get() {
+            // It answers others: its silence about them proves nothing of this one.
+            return Look::NotAsked;
+        }
         let record = &row.record;
         let user_id = record.profile.as_ref().and_then(|profile| profile.user_id.as_deref());
         let answer = match (question, row.conversation()) {
@@ -161,10 +201,13 @@ mod tests {
             async move { HttpResponse::Ok().json(page) }
         };
         let server = HttpServer::new(move || {
-            App::new().route("/v1/convai/conversations", web::get().to(list.clone())).route(
-                "/v1/convai/analytics/live-count",
-                web::get().to(async || HttpResponse::Ok().body(r#"{"count": 7}"#)),
-            )
+            App::new()
+                .default_service(web::to(HttpResponse::InternalServerError))
+                .route("/v1/convai/conversations", web::get().to(list.clone()))
+                .route(
+                    "/v1/convai/analytics/live-count",
+                    web::get().to(async || HttpResponse::Ok().body(r#"{"count": 7}"#)),
+                )
         });
         rt::spawn(server.workers(1).listen(listener).unwrap().disable_signals().run());
         let options = ElevenLabsOptions {
@@ -182,8 +225,10 @@ mod tests {
     }
 
     fn of(numbers: &[u32], next: Option<u32>) -> Value {
-        let items: Vec<Value> =
-            numbers.iter().map(|number| json!({"conversation_id": format!("conv_{number}"), "status": "initiated"})).collect();
+        let items: Vec<Value> = numbers
+            .iter()
+            .map(|number| json!({"conversation_id": format!("conv_{number}"), "status": "initiated"}))
+            .collect();
         json!({"conversations": items, "has_more": next.is_some(), "next_cursor": next.map(|next| next.to_string())})
     }
 
@@ -208,12 +253,23 @@ mod tests {
     }
 
     #[actix::test]
-    async fn a_provider_that_does_not_answer_is_left_alone_after_three_questions() {
+    async fn a_provider_that_does_not_answer_is_left_alone_after_some_questions_in_a_row() {
         let (provider, _) = provider(|_| Value::Null);
         let inquirer = Inquirer::new(&provider, courtesy());
-        for _ in 0..5 {
-            assert!(inquirer.list(&[], &Progress::default()).await.is_err());
+        for _ in 0..9 {
+            assert!(inquirer.look_up("conv_1").await.is_err());
         }
-        assert_eq!(inquirer.unanswered().len(), PATIENCE);
+        assert_eq!(inquirer.unanswered().len(), PATIENCE as usize);
+        assert!(inquirer.count().await.is_err(), "nobody is asked any more");
+    }
+
+    #[actix::test]
+    async fn an_answer_in_between_makes_up_for_those_that_were_not_given() {
+        let (provider, _) = provider(|_| Value::Null);
+        let inquirer = Inquirer::new(&provider, courtesy());
+        for _ in 0..PATIENCE {
+            assert!(inquirer.look_up("conv_1").await.is_err());
+            assert_eq!(inquirer.count().await, Ok(7));
+        }
     }
 }

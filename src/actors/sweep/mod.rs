@@ -17,18 +17,19 @@ mod strangers;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{StreamExt, stream};
 
 use super::capacity::{Glance, Holders, Snapshot, Surveyed};
 use super::inbound::{Intake, IntakeError};
+use super::session::Wake;
 use crate::domain::admission::Holder;
 use crate::domain::ids::PoolId;
 use crate::domain::reconciliation::{Memory, Now, Planner, Policy, Row};
 use crate::ledger::LedgerMode;
 use crate::provider::{ProviderError, VoiceProvider};
 use crate::sources;
-use crate::store::{Store, StoreError};
+use crate::store::{Session, Store, StoreError};
 use crate::telemetry::Metrics;
 
 use inquirer::Inquirer;
@@ -42,6 +43,16 @@ pub use report::Report;
 const GLANCE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Rows of the table that are looked at together.
 const PAGE: u64 = 1_000;
+/// Sessions that are woken at once.
+const WOKEN_AT_ONCE: usize = 16;
+/// A call whose latest event is so young is not woken: whoever stored that is at it.
+const HEARD_OF_LATELY: TimeDelta = TimeDelta::seconds(2);
+/// While a sweep runs no other does: it ends after this, and the next one goes on where there was something to correct.
+const LONGEST_RUN: Duration = Duration::from_hours(1);
+/// Reports are kept for so long.
+const RUNS_KEPT: TimeDelta = TimeDelta::days(7);
+/// No start is expected any more of a call whose end came this long ago.
+const EARLY_ENDS_KEPT: TimeDelta = TimeDelta::days(1);
 /// The provider's list is read in several chains of pages where there are more calls than this.
 const ONE_CHAIN: u64 = 1_000;
 /// Into how many.
@@ -101,6 +112,9 @@ pub enum SweepError {
     /// The provider does not answer, where its answer is all there is.
     #[error("the sweep was cut short: {0}")]
     Provider(String),
+    /// It took longer than any sweep may keep others waiting.
+    #[error("the sweep was cut short: it took more than {} minutes", LONGEST_RUN.as_secs() / 60)]
+    TooLong,
     /// It will never be known how far it came.
     #[error("the supervisor crashed")]
     Crashed,
@@ -151,36 +165,45 @@ impl Sweep {
         memory: &mut Memory,
     ) -> Result<Report, SweepError> {
         let (began, started_at) = (Instant::now(), sources::now());
-        let result =
-            self.look_and_correct(scope, memory).await.map(|report| Report { duration: began.elapsed(), ..report });
+        let mut report = Report { success: true, ..Report::default() };
+        let looked = tokio::time::timeout(LONGEST_RUN, self.look_and_correct(scope, memory, &mut report));
+        let result = looked.await.unwrap_or(Err(SweepError::TooLong));
         self.progress.rest();
+        report.duration = began.elapsed();
         let outcome = match &result {
-            Ok(report) if report.success => "ok",
-            Ok(_) => "partial",
+            Ok(()) if report.success => "ok",
+            Ok(()) => "partial",
             Err(error) => {
                 tracing::warn!(%error, "a sweep was cut short");
+                report.no_answer(error);
                 "failed"
             }
         };
         self.metrics.record_sweep(scope.as_str(), outcome, began.elapsed());
-        if let Ok(report) = &result {
-            let noteworthy = matches!(scope, Scope::Full | Scope::Provider) || !report.corrections.is_empty();
-            if noteworthy
-                && let Err(error) = self.store.record_run(&report::run_of(scope, trigger, started_at, report)).await
-            {
-                tracing::warn!(%error, "the report of a sweep is not kept");
-            }
-        }
-        result
+        self.keep(scope, trigger, started_at, &report).await;
+        result.map(|()| report)
     }
 
-    async fn look_and_correct(&self, scope: Scope, memory: &mut Memory) -> Result<Report, SweepError> {
-        let mut report = Report { success: true, ..Report::default() };
+    /// Keeps the report of a sweep, also of one that was cut short; not of a look that had nothing to compare.
+    async fn keep(&self, scope: Scope, trigger: &str, started_at: DateTime<Utc>, report: &Report) {
+        if scope == Scope::Ends && report.success && report.listed.is_none() {
+            return;
+        }
+        let kept = async {
+            self.store.record_run(&report::run_of(scope, trigger, started_at, report)).await?;
+            if scope == Scope::Full { self.store.forget_runs(started_at - RUNS_KEPT).await } else { Ok(()) }
+        };
+        if let Err(error) = kept.await {
+            tracing::warn!(%error, "the report of a sweep is not kept");
+        }
+    }
+
+    async fn look_and_correct(&self, scope: Scope, memory: &mut Memory, report: &mut Report) -> Result<(), SweepError> {
         if !self.now().clock_steady {
             tracing::warn!("the clock has jumped; for a grace no call is ended because of its age");
         }
         if scope != Scope::Ends || !self.all_are_live(memory).await? {
-            self.compare(scope, memory, &mut report).await?;
+            self.compare(scope, memory, report).await?;
         }
         if let Err(error) = self.intake.revisit_parked().await {
             report.no_answer(&error);
@@ -189,7 +212,7 @@ impl Sweep {
         report.in_doubt = self.in_doubt().await?;
         let capacity = self.intake.capacity.send(Snapshot).await.ok().flatten().ok_or(SweepError::Ledger)?;
         report.ledger_active = capacity.occupied.total.taken().try_into().unwrap_or(usize::MAX);
-        Ok(report)
+        Ok(())
     }
 
     /// Every conversation of ours is live, by the provider's count: the cheap look, where that count is as good as
@@ -233,7 +256,8 @@ impl Sweep {
         Ok(())
     }
 
-    /// Hands every live row to the planner, and wakes the sessions that have something to do by themselves.
+    /// Hands every live row to the planner, and wakes the sessions that have something to do by themselves: activation is
+    /// enough.
     async fn read_table(&self, planner: &mut Planner<'_>, report: &mut Report) -> Result<(), SweepError> {
         let (live, _) = self.store.count_live().await?;
         self.progress.begin("comparing the table", live.try_into().unwrap_or(usize::MAX));
@@ -243,9 +267,7 @@ impl Sweep {
             self.progress.advance(page.len());
             after = page.last().map(|session| session.call_id);
             let now = self.now();
-            for session in page.iter().filter(|session| session.record.duty(now.at).is_some()) {
-                self.intake.directory.wake(session.call_id);
-            }
+            self.wake_the_due(&page, &now).await;
             let rows: Vec<Row> = page.into_iter().map(Row::from).collect();
             let corrections = planner.table(&rows, &now);
             self.carry_out(corrections, report).await;
@@ -253,6 +275,14 @@ impl Sweep {
                 return Ok(());
             }
         }
+    }
+
+    /// Whoever began what is due may be gone. One that was heard of lately is at it.
+    async fn wake_the_due(&self, page: &[Session], now: &Now) {
+        let forgotten = |session: &&Session| now.at - session.updated_at >= HEARD_OF_LATELY;
+        let due = page.iter().filter(|session| session.record.duty(now.at).is_some()).filter(forgotten);
+        let waking = due.map(|session| self.intake.directory.ask(session.call_id, Wake));
+        stream::iter(waking).buffer_unordered(WOKEN_AT_ONCE).for_each(async |_| {}).await;
     }
 
     /// Slots of the ledger that no live row has.
@@ -306,6 +336,10 @@ impl Sweep {
         if let Some(error) = inquirer.unanswered().pop() {
             return Err(SweepError::Provider(error));
         }
+        // A call that could not be told that it is live is not counted yet.
+        if let Some(error) = report.unanswered.pop() {
+            return Err(SweepError::Store(error));
+        }
         self.store.mark_surveyed(&PoolId::default_pool()).await?;
         self.intake.capacity.do_send(Surveyed(epoch));
         tracing::info!(live, "the provider was asked for its live calls; admissions begin");
@@ -322,7 +356,7 @@ impl Sweep {
     }
 
     /// Where the provider's list is parted, so that several of its pages can be read at once.
-    async fn partition(&self) -> Result<Vec<chrono::DateTime<chrono::Utc>>, SweepError> {
+    async fn partition(&self) -> Result<Vec<DateTime<Utc>>, SweepError> {
         let (live, _) = self.store.count_live().await?;
         Ok(if live > ONE_CHAIN { self.store.live_partition(CHAINS).await? } else { Vec::new() })
     }
@@ -341,7 +375,7 @@ impl Sweep {
     /// Calls of which only the provider can tell what they are.
     pub(super) async fn in_doubt(&self) -> Result<usize, SweepError> {
         let unbound = self.store.unbound_sessions().await?;
-        Ok(unbound.into_iter().filter(|session| Row::from(session.clone()).is_in_doubt()).count())
+        Ok(unbound.into_iter().map(Row::from).filter(Row::is_in_doubt).count())
     }
 
     async fn ledger(&self) -> Result<Vec<Holder>, SweepError> {
@@ -349,6 +383,3 @@ impl Sweep {
         holders.ok_or(SweepError::Ledger)
     }
 }
-
-/// No start is expected any more of a call whose end came this long ago.
-const EARLY_ENDS_KEPT: TimeDelta = TimeDelta::days(1);

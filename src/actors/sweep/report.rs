@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use super::Scope;
 use crate::domain::ids::CallId;
 use crate::sources;
@@ -40,15 +42,19 @@ pub struct Report {
     pub unanswered: Vec<String>,
 }
 
-/// Where a call that was corrected was found wrong.
+/// How a call that was corrected was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum View {
+pub(super) enum Finding {
     /// Live by the table, but not at the provider.
-    Table,
+    StuckInTable,
     /// In the ledger, but not live by the table.
-    Ledger,
+    StuckInLedger,
     /// Live by the table, but not in the ledger.
     LostByLedger,
+    /// Live at the provider, but not known to be.
+    Restored,
+    /// Not known to be anything.
+    InDoubt,
 }
 
 /// So many corrections are named one by one; past that they are only counted.
@@ -62,23 +68,20 @@ impl Report {
     }
 
     /// A call was changed.
-    pub(super) fn corrected(&mut self, call_id: CallId, reason: &'static str, view: Option<View>, restores: bool) {
+    pub(super) fn corrected(&mut self, call_id: CallId, reason: &'static str, finding: Finding) {
         if self.corrections.len() < NAMED {
             self.corrections.push((call_id, reason));
         } else {
             self.more_corrections += 1;
         }
-        match view {
-            Some(View::Table) => self.stuck_in_db += 1,
-            Some(View::Ledger) => self.stuck_in_ledger += 1,
-            Some(View::LostByLedger) | None => {}
+        match finding {
+            Finding::StuckInTable => self.stuck_in_db += 1,
+            Finding::StuckInLedger => self.stuck_in_ledger += 1,
+            Finding::LostByLedger | Finding::Restored => self.restored += 1,
+            Finding::InDoubt => {}
         }
-        self.drift += u32::from(matches!(view, Some(View::Ledger | View::LostByLedger)));
-        if restores {
-            self.restored += 1;
-        } else if view.is_some() {
-            self.cleaned += 1;
-        }
+        self.cleaned += u32::from(matches!(finding, Finding::StuckInTable | Finding::StuckInLedger));
+        self.drift += u32::from(matches!(finding, Finding::StuckInLedger | Finding::LostByLedger));
     }
 
     /// The contract's form.
@@ -107,7 +110,7 @@ impl Report {
 }
 
 /// The report as it is kept.
-pub(super) fn run_of(scope: Scope, trigger: &str, started_at: chrono::DateTime<chrono::Utc>, report: &Report) -> Run {
+pub(super) fn run_of(scope: Scope, trigger: &str, started_at: DateTime<Utc>, report: &Report) -> Run {
     Run {
         scope: scope.as_str().to_owned(),
         trigger: trigger.to_owned(),

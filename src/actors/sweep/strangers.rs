@@ -1,15 +1,20 @@
 //! Conversations that are live and that no live call of ours is bound to: whose they are.
 
+use chrono::TimeDelta;
 use futures_util::{StreamExt, stream};
 
 use super::inquirer::Inquirer;
+use super::report::Finding;
 use super::{Report, Sweep, SweepError};
 use crate::actors::inbound::IntakeError;
-use crate::domain::call::ReferenceKind;
+use crate::domain::call::{Direction, ReferenceKind};
 use crate::domain::notice::{News, Notice};
 use crate::domain::reconciliation::{Correction, Planner, Stranger};
 use crate::provider::{Conversation, ConversationState};
 use crate::store::Session;
+
+/// The provider's clock may differ from ours by this much.
+const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(2);
 
 /// Whether a stranger is given time to turn out to be a call that is just being placed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +35,14 @@ impl Sweep {
         report: &mut Report,
     ) -> Result<(), SweepError> {
         let strangers = planner.strangers();
+        if strangers.is_empty() {
+            return Ok(());
+        }
         self.progress.begin("meeting unknown conversations", strangers.len());
+        let undecided = match patience {
+            Patience::Some => self.store.unbound_sessions().await?,
+            Patience::None => Vec::new(),
+        };
         let looks = strangers.into_iter().map(|id| async move {
             let found = inquirer.look_up(&id).await;
             (id, found)
@@ -39,7 +51,7 @@ impl Sweep {
         while let Some((id, found)) = looks.next().await {
             self.progress.advance(1);
             let (stranger, notice) = match found {
-                Ok(Some(found)) if found.state == ConversationState::Live => self.recognise(found, patience).await?,
+                Ok(Some(found)) if found.state == ConversationState::Live => self.recognise(found, &undecided).await?,
                 Ok(_) => (Stranger::Over, None),
                 Err(_) => (Stranger::Unanswered, None),
             };
@@ -56,7 +68,7 @@ impl Sweep {
     async fn recognise(
         &self,
         found: Conversation,
-        patience: Patience,
+        undecided: &[Session],
     ) -> Result<(Stranger, Option<Notice>), SweepError> {
         if let Some(session) = self.ours(&found).await? {
             let row = Box::new(session.into());
@@ -64,8 +76,8 @@ impl Sweep {
         }
         let began_at = found.started_at;
         let names_its_carrier = found.references.iter().any(|name| name.kind != ReferenceKind::ConversationId);
+        let may_be_ours = undecided.iter().any(|session| may_be(session, &found));
         let notice = notice_of(found);
-        let may_be_ours = patience == Patience::Some && self.intake.may_be_ours(&notice).await?;
         Ok((Stranger::Nobodys { may_be_ours, names_its_carrier, began_at }, Some(notice)))
     }
 
@@ -88,10 +100,19 @@ impl Sweep {
     async fn take_in(&self, notice: &Notice, report: &mut Report) -> Result<(), IntakeError> {
         if let Some(call_id) = self.intake.adopt(notice).await?.call_id {
             self.metrics.record_correction("unmanaged");
-            report.corrected(call_id, "unmanaged", None, true);
+            report.corrected(call_id, "unmanaged", Finding::Restored);
         }
         Ok(())
     }
+}
+
+/// Whether a conversation may be that of an outbound call which is just being placed, or in doubt.
+fn may_be(session: &Session, found: &Conversation) -> bool {
+    let Some(profile) = &session.record.profile else { return false };
+    let same_agent = found.agent_id.as_ref().is_none_or(|agent_id| *agent_id == profile.agent_id);
+    let dialled_before = found.started_at.is_some_and(|at| at + CLOCK_SKEW < session.record.announced_at);
+    let called_us = found.direction == Some(Direction::Inbound);
+    profile.direction == Direction::Outbound && same_agent && !dialled_before && !called_us
 }
 
 fn notice_of(found: Conversation) -> Notice {

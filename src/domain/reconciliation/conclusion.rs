@@ -43,6 +43,8 @@ pub(super) fn conclude(row: &Row, seen: Seen, evidence: Evidence, policy: &Polic
     let twice = now.clock_steady
         && evidence.missing_for.is_some_and(|gap| gap * 2 >= policy.grace)
         && row.quiet(now) >= policy.grace;
+    // What the gate may have erased itself is denied by any provider.
+    let longest = if row.perhaps_erased(policy) { policy.blind_max_age } else { policy.max_call_age };
     // A provider that denies every conversation is no better than one that is silent.
     let credible = evidence.account_proven || age >= policy.blind_max_age;
     match seen {
@@ -57,13 +59,13 @@ pub(super) fn conclude(row: &Row, seen: Seen, evidence: Evidence, policy: &Polic
         }
         Seen::Unclaimed if twice && age >= policy.bind_timeout => end(EndReason::NeverBound),
         Seen::Answer(Look::Missing) if twice && !row.was_placed() => not_dialled(),
-        Seen::Answer(Look::Missing) if twice && credible && age >= policy.max_call_age => end(EndReason::AgedOut),
+        Seen::Answer(Look::Missing) if twice && credible && age >= longest => end(EndReason::AgedOut),
         Seen::Answer(Look::Missing) if twice && evidence.account_proven && !row.perhaps_erased(policy) => {
             end(EndReason::ProviderMissing)
         }
         Seen::Answer(Look::Missing) | Seen::Unclaimed => Conclusion::StillMissing,
         Seen::Answer(Look::Unanswered) if now.clock_steady && age >= policy.blind_max_age => end(EndReason::AgedOut),
-        Seen::Answer(Look::Unanswered) => Conclusion::Unknown,
+        Seen::Answer(Look::Unanswered | Look::NotAsked) => Conclusion::Unknown,
     }
 }
 

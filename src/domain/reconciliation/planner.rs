@@ -21,6 +21,9 @@ use crate::domain::ids::CallId;
 /// A slot comes back to the ledger within this, once the end of its call is stored.
 const ON_ITS_WAY: TimeDelta = TimeDelta::seconds(2);
 
+/// While a list of fewer conversations is read nobody comes or goes, as far as is worth a thought.
+const MANY: u64 = 1_000;
+
 /// The provider's live conversations.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listed {
@@ -31,10 +34,25 @@ pub struct Listed {
 }
 
 impl Listed {
-    /// The list is as long as the count says. Of many calls some begin and end while it is read.
-    fn is_whole(&self) -> bool {
+    /// By how much list and count may differ: of very many calls some begin and end while the list is read.
+    fn slack(&self) -> u64 {
         let listed = self.conversations.len() as u64;
-        self.count.is_none_or(|count| count <= listed + listed / 100)
+        if listed < MANY { 0 } else { listed / 100 }
+    }
+
+    /// The count proves that nobody is missing on the list.
+    fn is_proven_whole(&self) -> bool {
+        self.count.is_some_and(|count| count <= self.conversations.len() as u64 + self.slack())
+    }
+
+    /// The count proves that somebody is missing on the list.
+    fn is_proven_short(&self) -> bool {
+        self.count.is_some() && !self.is_proven_whole()
+    }
+
+    /// The count says as much as the list.
+    fn agrees(&self) -> bool {
+        self.count.is_some_and(|count| count.abs_diff(self.conversations.len() as u64) <= self.slack())
     }
 }
 
@@ -98,10 +116,9 @@ impl<'a> Planner<'a> {
         self.provider = match listed {
             None => Provider::Silent,
             Some(all) => {
-                let listed = all.conversations.len() as u64;
-                self.memory.count_agrees = all.count.is_some_and(|count| count.abs_diff(listed) <= listed / 100);
+                self.memory.count_agrees = all.agrees();
                 self.memory.strangers.keep_only(|id| all.conversations.contains(id));
-                let (strangers, somebody_unknown) = (all.conversations.clone(), !all.is_whole());
+                let (strangers, somebody_unknown) = (all.conversations.clone(), !all.is_proven_whole());
                 Provider::Listed { strangers, all, somebody_unknown, knows_us: false }
             }
         };
@@ -235,7 +252,7 @@ impl<'a> Planner<'a> {
     }
 
     fn list_is_cut_short(&self) -> bool {
-        matches!(&self.provider, Provider::Listed { all, .. } if !all.is_whole())
+        matches!(&self.provider, Provider::Listed { all, .. } if all.is_proven_short())
     }
 
     /// Whether the provider's list has it, or for a call without a conversation, one that may be it.
@@ -247,7 +264,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Takes in the answers. A question that was not asked has the answer [`Look::Unanswered`].
+    /// Takes in the answers. A question without one counts as [`Look::NotAsked`].
     pub fn answers(&mut self, answers: Vec<(CallId, Look)>, now: &Now) -> Vec<Correction> {
         let knows_us = matches!(self.provider, Provider::Listed { knows_us: true, .. });
         let mut looks: HashMap<CallId, Look> = answers.into_iter().collect();
@@ -263,7 +280,7 @@ impl<'a> Planner<'a> {
         for row in doubtful {
             let seen = match doubt(&row, self.on_list(&row), self.policy, now) {
                 Doubt::None => continue,
-                Doubt::Ask(_) => Seen::Answer(looks.remove(&row.call_id).unwrap_or(Look::Unanswered)),
+                Doubt::Ask(_) => Seen::Answer(looks.remove(&row.call_id).unwrap_or(Look::NotAsked)),
                 Doubt::Unclaimed => Seen::Unclaimed,
                 Doubt::Blind => Seen::Answer(Look::Unanswered),
             };

@@ -44,6 +44,8 @@ pub enum Look {
     Missing,
     /// No usable answer.
     Unanswered,
+    /// Others were asked, and it was not its turn any more.
+    NotAsked,
 }
 
 /// What is to be known of a call. `listed`: whether the list of live conversations has it, for a call without a

@@ -162,6 +162,9 @@ fn over() -> Seen {
 #[case::uncertain_but_young(row(Status::Uncertain, 59), MISSING, Some(40), false, "still missing")]
 #[case::hung_up_in_doubt_and_missing_twice(hung_up_early(100), MISSING, Some(30), false, "provider_missing")]
 #[case::perhaps_erased_by_us(row(Status::Terminating, 100).but(|row| row.record.slot = SlotState::Overflow), MISSING, Some(30), true, "still missing")]
+#[case::perhaps_erased_by_us_and_old(row(Status::Terminating, 3600).but(|row| row.record.slot = SlotState::Overflow), MISSING, Some(30), true, "still missing")]
+#[case::perhaps_erased_by_us_and_very_old(row(Status::Terminating, 14400).but(|row| row.record.slot = SlotState::Overflow), MISSING, Some(30), true, "aged_out")]
+#[case::not_asked(row(Status::Active, 14400), Seen::Answer(Look::NotAsked), None, true, "unknown")]
 #[case::unclaimed_once(unbound(100), Seen::Unclaimed, None, true, "still missing")]
 #[case::unclaimed_twice(unbound(100), Seen::Unclaimed, Some(30), false, "never_bound")]
 #[case::unclaimed_twice_but_young(unbound(59).but(|row| row.updated_at -= s(60)), Seen::Unclaimed, Some(30), false, "still missing")]
@@ -311,6 +314,7 @@ fn an_inbound_call_that_never_became_a_conversation_ends_only_where_every_conver
     };
     assert!(unbound_twice(nameless, Some(&listed(&["conv_9"], Some(1)))).is_empty());
     assert!(unbound_twice(none, Some(&listed(&[], Some(1)))).is_empty(), "the list is shorter than the count");
+    assert!(unbound_twice(none, Some(&listed(&[], None))).is_empty(), "nothing says that the list is whole");
     assert!(unbound_twice(none, None).is_empty(), "there is no list");
 }
 

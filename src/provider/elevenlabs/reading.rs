@@ -43,6 +43,8 @@ impl ElevenLabs {
         let mut looked_at = 0;
         loop {
             let page = self.page("find", &filter, cursor.as_deref()).await?;
+            // A page without anybody is a candidate, too: there is no list without an end.
+            looked_at += usize::from(page.conversation_ids.is_empty());
             for id in page.conversation_ids {
                 looked_at += 1;
                 if looked_at > MOST_CANDIDATES {

@@ -24,4 +24,6 @@ async fn the_latest_sweeps_come_newest_first_as_they_were_recorded(#[values(Sqli
     }
     assert_eq!(store.runs(2).await.unwrap(), [run(1_001), run(1_000)]);
     assert_eq!(store.runs(9).await.unwrap().len(), 3);
+    store.forget_runs(after_noon(1_000)).await.unwrap();
+    assert_eq!(store.runs(9).await.unwrap(), [run(1_001), run(1_000)]);
 }
