@@ -12,5 +12,6 @@ pub mod notice;
 pub mod phone;
 pub mod plan;
 pub mod pool;
+pub mod reception;
 pub mod reconciliation;
 pub mod retry_after;

@@ -27,6 +27,7 @@ pub(crate) mod contract;
 
 pub use bulletin::Bulletin;
 pub use codec::{CodecError, SCHEMA_VERSION, decode, encode};
+pub use commit::MemoryStore;
 pub use connection::{ProcessLock, Sharing, Store, StoreOptions};
 pub use directory::{Agent, PhoneNumber};
 pub use directory_cache::DirectoryCache;

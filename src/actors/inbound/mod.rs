@@ -15,46 +15,20 @@ use super::keyed::Keyed;
 use super::session::{Hear, SessionError};
 use crate::domain::call::{Direction, Reference, Source, Status};
 use crate::domain::ids::{AgentId, CallId};
-use crate::domain::notice::{News, Notice};
+use crate::domain::notice::{News, Notice, Route};
 use crate::domain::phone::MaskedNumber;
 use crate::domain::plan::Plans;
+pub use crate::domain::reception::{Found, InboundPolicy, OnFull, Unmanaged};
 use crate::sources;
 use crate::store::{Conflict, Delivery, DeliveryState, DirectoryCache, ParkedNotice, Store, StoreError, Trace, Write};
 use crate::telemetry::Metrics;
 
-use newcomer::{Arrival, Found, Newcomer};
+use newcomer::{Arrival, Newcomer};
 use ringing::Rings;
 pub use ringing::{Reply, Ring, Rung};
 
 /// Decisions that are made again because a call became known meanwhile.
 const ATTEMPTS: u32 = 4;
-
-/// What becomes of an inbound call that finds no slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnFull {
-    /// It is hung up.
-    Terminate,
-    /// It stays, and counts as overflow.
-    Admit,
-}
-
-/// What becomes of a call that is live at the provider and that the gate knows nothing of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unmanaged {
-    /// It stays, and counts as overflow.
-    Adopt,
-    /// It is hung up.
-    Terminate,
-}
-
-/// What becomes of inbound calls that have no slot.
-#[derive(Clone, Copy, Debug)]
-pub struct InboundPolicy {
-    /// Those that come in.
-    pub on_full: OnFull,
-    /// Those that the sweep finds.
-    pub unmanaged: Unmanaged,
-}
 
 /// A webhook that was believed and read.
 #[derive(Clone, Debug)]
@@ -158,12 +132,11 @@ impl Intake {
             if let Some(call_id) = self.known(notice).await? {
                 return self.tell(call_id, notice, Some(delivery), Vec::new(), received.trace).await;
             }
-            let arrival = match notice.news {
-                // It may be a call that is being placed, or one whose start is still to come.
-                News::Ended { .. } => self.park(&delivery, DeliveryState::Early).await?,
-                News::Started if self.has_ended(notice).await? => self.file(&delivery, "ignored").await?,
-                News::Started if self.may_be_ours(notice).await? => self.park(&delivery, DeliveryState::Parked).await?,
-                News::Started => {
+            let arrival = match self.route(notice).await? {
+                Route::KeepForItsStart => self.park(&delivery, DeliveryState::Early).await?,
+                Route::File => self.file(&delivery, "ignored").await?,
+                Route::Park => self.park(&delivery, DeliveryState::Parked).await?,
+                Route::Welcome => {
                     let newcomer = Newcomer {
                         notice,
                         source: Source::named("webhook"),
@@ -283,10 +256,15 @@ impl Intake {
             return Ok(false);
         }
         let unbound = self.store.unbound_sessions().await?;
-        Ok(unbound.iter().filter_map(|session| session.record.profile.as_ref()).any(|profile| {
-            let same_agent = notice.agent_id.as_ref().is_none_or(|agent_id| *agent_id == profile.agent_id);
-            profile.direction == Direction::Outbound && same_agent
-        }))
+        Ok(unbound.iter().any(|session| notice.may_be(&session.record)))
+    }
+
+    /// Where a message goes whose call nobody knows.
+    async fn route(&self, notice: &Notice) -> Result<Route, IntakeError> {
+        let started = notice.news == News::Started;
+        let has_ended = started && self.has_ended(notice).await?;
+        let may_be_ours = started && !has_ended && self.may_be_ours(notice).await?;
+        Ok(notice.route(has_ended, may_be_ours))
     }
 
     async fn tell(

@@ -1,6 +1,6 @@
 //! An inbound call that nobody knows yet: whose it is, whether it has a slot, and what becomes of it.
 
-use super::{Intake, IntakeError, OnFull, Outcome, Unmanaged};
+use super::{Intake, IntakeError, Outcome};
 use crate::actors::capacity::{Acquire, AcquireError, Acquired, Fenced};
 use crate::actors::journal::Publish;
 use crate::actors::lease::Lease;
@@ -8,9 +8,10 @@ use crate::actors::services::Nudge;
 use crate::actors::session::{Admit, AdmitError, Admitted};
 use crate::actors::twins::Patience;
 use crate::domain::admission::Request;
-use crate::domain::call::{Command, Direction, InboundDecision, Profile, ReferenceKind, Source, TerminationReason};
+use crate::domain::call::{Command, Direction, InboundDecision, Profile, Source};
 use crate::domain::ids::{AgentId, BusinessId, CallId, PlanName, PoolId};
 use crate::domain::notice::Notice;
+use crate::domain::reception::{Found, NoSlot};
 use crate::sources;
 use crate::store::{Bulletin, Conflict, Delivery, Trace};
 
@@ -25,17 +26,6 @@ pub(super) struct Newcomer<'a> {
     pub(super) settles: Vec<i64>,
     pub(super) trace: Trace,
     pub(super) found: Found,
-}
-
-/// How a newcomer was heard of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Found {
-    /// It says so itself.
-    ByWebhook,
-    /// Its carrier asks whether to connect it: nobody has answered it.
-    Ringing,
-    /// It was live at the provider, unknown to us.
-    BySweep,
 }
 
 /// Whose an inbound call is.
@@ -76,9 +66,7 @@ impl Newcomer<'_> {
     /// The id of the call. Replicas that hear of it at once derive the same one, so that it never competes with itself
     /// for a slot; the carrier's name comes first, because the initiation webhook knows no other.
     fn call_id(&self, attempt: u32) -> CallId {
-        let references = &self.notice.references;
-        let carrier_call = references.iter().find(|reference| reference.kind != ReferenceKind::ConversationId);
-        match carrier_call.or_else(|| self.notice.name()) {
+        match self.notice.first_name() {
             Some(name) if attempt <= DERIVED => CallId::of_newcomer(name.kind.as_str(), &name.value, attempt),
             _ => sources::new_call_id(),
         }
@@ -209,13 +197,8 @@ impl Intake {
 
     /// What becomes of a newcomer; none where somebody else is admitting it.
     async fn decide(&self, call_id: CallId, callee: &Callee, found: Found) -> Option<Decided> {
-        match (found, self.policy.unmanaged) {
-            (Found::BySweep, Unmanaged::Adopt) => return Some(Decided::overflow("UNMANAGED")),
-            (Found::BySweep, Unmanaged::Terminate) => return Some(Decided::terminate(TerminationReason::Unmanaged)),
-            (Found::ByWebhook | Found::Ringing, _) if !callee.takes_calls => {
-                return Some(Decided::unwanted(found, TerminationReason::InboundDisabled));
-            }
-            (Found::ByWebhook | Found::Ringing, _) => {}
+        if let Some(decision) = self.policy.at_the_door(found, callee.takes_calls) {
+            return Some(Decided { decision, lease: None, refused: None });
         }
         let request = Request {
             call_id,
@@ -223,28 +206,29 @@ impl Intake {
             plan: callee.plan.clone(),
             business_limit: callee.limit,
         };
-        Some(match self.capacity.send(Acquire(request)).await {
-            Ok(Ok(Acquired::Granted(lease))) => Decided {
-                decision: InboundDecision::Admit { epoch: lease.epoch().0, business_limit: callee.limit },
-                lease: Some(lease),
-                refused: None,
-            },
+        let no_slot = match self.capacity.send(Acquire(request)).await {
+            Ok(Ok(Acquired::Granted(lease))) => {
+                let decision = InboundDecision::Admit { epoch: lease.epoch().0, business_limit: callee.limit };
+                return Some(Decided { decision, lease: Some(lease), refused: None });
+            }
             Ok(Ok(Acquired::Held)) => return None,
             Ok(Err(AcquireError::Rejected(why, _))) => {
                 if why.is_for_want_of_a_slot() {
                     self.directory.services().nudge(Nudge::Full);
                 }
-                match self.policy.on_full {
-                    OnFull::Terminate => {
-                        Decided { refused: Some(why.code()), ..Decided::unwanted(found, TerminationReason::Capacity) }
-                    }
-                    OnFull::Admit => Decided::overflow(why.code()),
-                }
+                NoSlot::Rejected(why)
             }
-            // No call is hung up for our trouble.
-            Ok(Err(AcquireError::Recovering)) => Decided::overflow("CAPACITY_RECOVERING"),
-            Ok(Err(AcquireError::Unavailable)) | Err(_) => Decided::overflow("CAPACITY_STORE_UNAVAILABLE"),
-        })
+            Ok(Err(AcquireError::Recovering)) => NoSlot::Recovering,
+            Ok(Err(AcquireError::Unavailable)) | Err(_) => NoSlot::Unavailable,
+        };
+        let decision = self.policy.without_a_slot(found, no_slot);
+        let refused = match (&decision, no_slot) {
+            (InboundDecision::Terminate { .. } | InboundDecision::TurnAway { .. }, NoSlot::Rejected(why)) => {
+                Some(why.code())
+            }
+            _ => None,
+        };
+        Some(Decided { decision, lease: None, refused })
     }
 }
 
@@ -254,24 +238,6 @@ struct Decided {
     lease: Option<Lease>,
     /// The error code, where it is hung up for want of a slot.
     refused: Option<&'static str>,
-}
-
-impl Decided {
-    fn overflow(cause: &str) -> Self {
-        Self { decision: InboundDecision::Overflow { cause: cause.to_owned() }, lease: None, refused: None }
-    }
-
-    /// One that is at the provider is hung up; one that is not yet never gets there.
-    fn unwanted(found: Found, reason: TerminationReason) -> Self {
-        match found {
-            Found::Ringing => Self { decision: InboundDecision::TurnAway { reason }, lease: None, refused: None },
-            Found::ByWebhook | Found::BySweep => Self::terminate(reason),
-        }
-    }
-
-    fn terminate(reason: TerminationReason) -> Self {
-        Self { decision: InboundDecision::Terminate { reason }, lease: None, refused: None }
-    }
 }
 
 fn unknown_agent() -> AgentId {

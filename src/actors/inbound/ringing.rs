@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use moka::future::Cache;
 
-use super::newcomer::Found;
 use super::{Intake, IntakeError, Received, initiation_notice};
 use crate::actors::session::Apply;
 use crate::domain::call::{Command, EndReason, References, Status, Witness};
 use crate::domain::ids::{AgentId, BusinessId, CallId};
+use crate::domain::reception::Found;
 use crate::provider::{DialPermit, NotRegistered, Registration};
 use crate::sources::{self, Moment};
 use crate::store::{Session, Trace};

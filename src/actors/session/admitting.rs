@@ -10,7 +10,7 @@ use super::placing::PlacementAnswer;
 use super::{CallLog, CallSessionActor, SessionError};
 use crate::actors::capacity::Release;
 use crate::actors::lease::Lease;
-use crate::domain::call::{Call, Command, EndReason, LiveCall, Phase, Record};
+use crate::domain::call::{Command, Record, Settlement};
 use crate::provider::Placement;
 use crate::sources::Moment;
 use crate::store::{Conflict, Delivery, Epoch, Trace};
@@ -134,33 +134,23 @@ impl Handler<Resolve> for CallSessionActor {
 }
 
 impl CallLog {
-    /// Nobody dialled for an admission in doubt: it is closed before it was, or failed as not dialled.
-    ///
-    /// An admission of the same call under another epoch is somebody else's, who may be dialling: within one epoch
-    /// the ledger gives a call one lease, and that of a doubt is not given back.
     async fn close_doubt(&mut self, services: &super::Services, epoch: Option<Epoch>) -> Result<(), SessionError> {
-        let trace = Trace::caused_by("commit_in_doubt");
-        if matches!(self.call(), Call::Absent) {
-            match self.record(services, Entry::of(Command::Abandon, trace.clone())).await {
-                // The stream is this call's, whatever it says now.
-                Ok(_) | Err(SessionError::Refused(_)) => {}
-                Err(error) => return Err(error),
+        loop {
+            match Settlement::of(self.call(), epoch.map(|epoch| epoch.0)) {
+                Settlement::Ask(command) => {
+                    let entry = Entry::of(*command, Trace::caused_by("commit_in_doubt"));
+                    match self.record(services, entry).await {
+                        // The stream is this call's, whatever it says now.
+                        Ok(_) | Err(SessionError::Refused(_)) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+                Settlement::Release => {
+                    services.capacity.do_send(Release { call_id: self.call_id(), as_of: self.sequence() });
+                    return Ok(());
+                }
+                Settlement::Settled => return Ok(()),
             }
         }
-        if matches!(self.call(), Call::Abandoned { .. }) {
-            services.capacity.do_send(Release { call_id: self.call_id(), as_of: self.sequence() });
-            return Ok(());
-        }
-        let own = |live: &&LiveCall| live.epoch.map(Epoch) == epoch;
-        let never_dialled = self.call().live().filter(own).is_some_and(|live| live.phase == Phase::Placing);
-        if never_dialled {
-            let command = Command::FailPlacement {
-                reason: EndReason::NotDialled,
-                detail: "the commit of the admission was in doubt".to_owned(),
-                retry_after_seconds: None,
-            };
-            self.record(services, Entry::of(command, trace)).await?;
-        }
-        Ok(())
     }
 }

@@ -4,8 +4,7 @@ use actix::{ActorFutureExt, AtomicResponse, Context, Handler, Message};
 
 use super::log::Entry;
 use super::{CallSessionActor, SessionError};
-use crate::domain::call::{Command, Witness};
-use crate::domain::notice::{News, Notice};
+use crate::domain::notice::Notice;
 use crate::store::{Delivery, ParkedNotice, Trace};
 
 /// A webhook about this call.
@@ -38,22 +37,8 @@ impl Handler<Hear> for CallSessionActor {
     type Result = AtomicResponse<Self, Result<&'static str, SessionError>>;
 
     fn handle(&mut self, Hear { notice, delivery, settles, trace }: Hear, _: &mut Context<Self>) -> Self::Result {
-        let command = command_of(notice);
+        let command = notice.command();
         let recorded = self.record(Entry { command, delivery, settles, trace });
         AtomicResponse::new(Box::pin(recorded.map(|recorded, _, _| Ok(recorded?.outcome))))
-    }
-}
-
-/// What a webhook asks of its call.
-fn command_of(notice: Notice) -> Command {
-    match notice.news {
-        News::Started => Command::ConfirmPlacement { references: notice.references, witness: Witness::Webhook },
-        News::Ended { reason } => Command::End {
-            reason,
-            at: notice.occurred_at,
-            references: notice.references,
-            witness: Witness::Webhook,
-            note: None,
-        },
     }
 }

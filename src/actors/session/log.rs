@@ -4,9 +4,9 @@ use super::{Services, SessionError};
 use crate::actors::capacity::{Put, Release};
 use crate::actors::journal::{Commit, JournalError};
 use crate::actors::lease::Lease;
-use crate::domain::admission::Holder;
 use crate::domain::call::{
-    Call, CallEvent, Command, Context, Direction, EndReason, Outcome, Record, Slot, decide, evolve,
+    Asking, Call, CallEvent, Command, Context, Direction, EndReason, LedgerNews, Next, Outcome, Record, Slot, decide,
+    evolve, news_for_the_ledger,
 };
 use crate::domain::ids::CallId;
 use crate::domain::notice::News;
@@ -16,7 +16,7 @@ use crate::store::{
 };
 
 /// Decisions that are made again because somebody else was first; more are a sign of something else.
-const ATTEMPTS: u32 = 8;
+const ATTEMPTS: u32 = 9;
 
 /// One call and the sequence up to which it is known.
 #[derive(Debug)]
@@ -124,36 +124,32 @@ impl CallLog {
     }
 
     /// Asks the call, and stores what it says; where somebody else was first, asks again.
-    ///
-    /// An append that comes too late is refused by the store. That nothing changes, or that the call refuses, is
-    /// stored nowhere: it is said only of a state that was read for this very question.
-    pub(super) async fn record(&mut self, services: &Services, mut entry: Entry) -> Result<Recorded, SessionError> {
-        // The first events of an absent call may have been stored since it was looked for.
-        let mut read = matches!(self.call, Call::Absent);
-        if read {
-            self.reload(services).await?;
+    pub(super) async fn record(&mut self, services: &Services, entry: Entry) -> Result<Recorded, SessionError> {
+        let mut asking = Asking::new(entry.command.clone());
+        if entry.is_about_an_inbox_row() {
+            asking = asking.with_webhook();
         }
         for _ in 0..ATTEMPTS {
-            let decided = decide(&self.call, entry.command.clone(), &Context { now: sources::now() });
-            if !read && decided.as_ref().map_or(true, Vec::is_empty) {
-                self.reload(services).await?;
-                read = true;
-                continue;
-            }
-            let events = decided?;
-            if events.is_empty() && !entry.is_about_an_inbox_row() {
-                return Ok(Recorded { changed: false, outcome: "duplicate", parked: Vec::new() });
-            }
+            let events = match asking.next(&self.call, sources::now()) {
+                Next::Append(events) => events,
+                Next::Nothing => return Ok(Recorded { changed: false, outcome: "duplicate", parked: Vec::new() }),
+                Next::Refused(refusal) => return Err(refusal.into()),
+                Next::Read => {
+                    self.reload(services).await?;
+                    asking.has_read();
+                    continue;
+                }
+            };
             match self.append(services, &entry, events, None).await {
                 Ok(recorded) => return Ok(recorded),
                 Err(JournalError::Conflict(Conflict::SequenceMoved) | JournalError::Unknown(_)) => {
                     self.reload(services).await?;
-                    read = true;
+                    asking.has_read();
                 }
                 Err(JournalError::Conflict(Conflict::ReferenceTaken(owner))) => {
                     // Two calls under one name: what is said of this one is still true.
                     tracing::error!(call_id = %self.call_id, %owner, "a name at the provider belongs to two calls");
-                    entry.command = entry.command.unnamed();
+                    asking.unname();
                 }
                 Err(JournalError::Conflict(conflict)) => return Err(conflict.into()),
                 Err(JournalError::NotStored(reason)) => return Err(SessionError::Unavailable(reason)),
@@ -206,22 +202,12 @@ impl CallLog {
         Ok(Recorded { changed: count > 0, outcome, parked })
     }
 
-    /// The ledger follows the log, never the other way round.
     fn tell_the_ledger(&self, services: &Services, before: Option<Slot>) {
-        match (before, self.call.slot()) {
-            (Some(_), None) => services.capacity.do_send(Release { call_id: self.call_id, as_of: self.sequence }),
-            (before, Some(Slot::Overflow)) if before != Some(Slot::Overflow) => {
-                if let Some(profile) = self.call.profile() {
-                    let holder = Holder {
-                        call_id: self.call_id,
-                        business_id: profile.business_id.clone(),
-                        plan: profile.plan.clone(),
-                        slot: Slot::Overflow,
-                    };
-                    services.capacity.do_send(Put { holder, as_of: self.sequence });
-                }
-            }
-            _ => {}
+        let as_of = self.sequence;
+        match news_for_the_ledger(self.call_id, before, &self.call) {
+            Some(LedgerNews::Release) => services.capacity.do_send(Release { call_id: self.call_id, as_of }),
+            Some(LedgerNews::Put(holder)) => services.capacity.do_send(Put { holder, as_of }),
+            None => {}
         }
     }
 }

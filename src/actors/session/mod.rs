@@ -24,10 +24,10 @@ pub use self::admitting::{Admit, AdmitError, Admitted};
 use self::hanging_up::HangUpState;
 pub use self::hearing::Hear;
 use self::log::{CallLog, Entry, Recorded};
-pub use self::placing::PlacementAnswer;
+pub use self::placing::{PlacementAnswer, command_of};
 use super::crash::{Crash, crash};
 use super::services::{Dial, Nudge, Services};
-use crate::domain::call::{Call, Command, Phase, Record, Refusal};
+use crate::domain::call::{Call, Command, Consequence, Record, Refusal, Standing, StandingNews};
 use crate::domain::ids::CallId;
 use crate::provider::DialPermit;
 use crate::store::{Conflict, ParkedNotice, Sequence, Trace};
@@ -122,27 +122,22 @@ impl CallSessionActor {
 
     /// What the state asks for, once.
     fn settle(&mut self, before: Standing, ctx: &mut Context<Self>) {
-        let now = Standing::of(self.log.call());
-        match (before, now) {
-            (Standing::Undecided | Standing::InDoubt, Standing::Decided) => {
-                self.services.nudge(Nudge::PlacementDecided);
-            }
-            (Standing::Undecided | Standing::Decided, Standing::InDoubt) => {
-                self.services.nudge(Nudge::PlacementInDoubt);
-            }
-            _ => {}
+        match before.news(Standing::of(self.log.call())) {
+            Some(StandingNews::Decided) => self.services.nudge(Nudge::PlacementDecided),
+            Some(StandingNews::InDoubt) => self.services.nudge(Nudge::PlacementInDoubt),
+            None => {}
         }
-        match self.log.call() {
-            Call::Live(live) if matches!(live.phase, Phase::Terminating { .. }) => self.hang_up(ctx),
-            Call::Live(live) if live.phase == Phase::Active => self.limit_duration(ctx),
-            Call::Over(_) | Call::Abandoned { .. } => {
+        match Consequence::of(self.log.call()) {
+            Consequence::HangUp => self.hang_up(ctx),
+            Consequence::WatchDuration => self.limit_duration(ctx),
+            Consequence::Rest => {
                 if let Some(dial) = &self.dial {
                     // Its slot is free: it must not be dialled any more.
                     dial.permit.cancel();
                 }
                 ctx.run_later(LINGER, Self::leave_if_idle);
             }
-            _ => {}
+            Consequence::Wait => {}
         }
     }
 
@@ -156,28 +151,6 @@ impl CallSessionActor {
             ctx.stop();
         } else {
             ctx.run_later(patience.saturating_sub(quiet_for).max(SHORTEST_LOOK), Self::leave_if_idle);
-        }
-    }
-}
-
-/// As much of a call's state as other calls care about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Standing {
-    /// Its placement is under way: an unknown start at its agent may be its own.
-    Undecided,
-    /// The same, and only the provider can tell.
-    InDoubt,
-    /// It has its names, or will never have any.
-    Decided,
-}
-
-impl Standing {
-    fn of(call: &Call) -> Self {
-        use crate::domain::call::Placement;
-        match call.live().map(|live| live.phase.placement()) {
-            Some(Placement::Pending) => Self::Undecided,
-            Some(Placement::Uncertain) => Self::InDoubt,
-            Some(Placement::Confirmed) | None => Self::Decided,
         }
     }
 }

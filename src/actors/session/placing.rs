@@ -96,8 +96,8 @@ impl Handler<Dialled> for CallSessionActor {
     }
 }
 
-/// What the outcome says of the call.
-fn command_of(outcome: &PlacementOutcome) -> Command {
+/// What the outcome of a placement says of its call.
+pub fn command_of(outcome: &PlacementOutcome) -> Command {
     let failed = |reason, detail: &dyn ToString, retry_after_seconds| Command::FailPlacement {
         reason,
         detail: detail.to_string(),

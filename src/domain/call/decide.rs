@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::command::{Command, Context, InboundDecision, Refusal};
 use super::event::{CallEvent, EventKind};
-use super::reason::Witness;
+use super::reason::{EndReason, Witness};
 use super::reference::References;
 use super::state::{Call, LiveCall, OverCall, Phase, Placement};
 
@@ -26,6 +26,12 @@ pub fn decide(call: &Call, command: Command, context: &Context) -> Result<Vec<Ca
         }
         (_, Command::Request { .. } | Command::Receive { .. } | Command::Abandon) => Err(Refusal::AlreadyExists),
         (Call::Abandoned { .. } | Call::Announced { .. }, _) => Ok(Vec::new()),
+        // Whoever concluded that looked before it had become a conversation.
+        (Call::Live(live), Command::End { reason: EndReason::NeverBound, .. })
+            if live.references.conversation().is_some() =>
+        {
+            Ok(Vec::new())
+        }
         (Call::Live(live), Command::End { reason, at, references, witness, note }) => {
             // The provider's clock gives whole seconds, and may be another than ours.
             let occurred_at =

@@ -3,7 +3,9 @@
 //! [`decide`] turns a command into events or a refusal; [`evolve`] folds an event into the state.
 //! Both are pure; `evolve` is total.
 
+mod asking;
 mod command;
+mod consequences;
 mod decide;
 mod duty;
 mod event;
@@ -20,7 +22,9 @@ mod properties;
 #[cfg(test)]
 mod specification;
 
+pub use asking::{Asking, Next};
 pub use command::{Command, Context, InboundDecision, Refusal};
+pub use consequences::{Consequence, LedgerNews, Settlement, Standing, StandingNews, news_for_the_ledger};
 pub use decide::decide;
 pub use duty::Duty;
 pub use event::{CallEvent, EventKind};

@@ -167,6 +167,21 @@ fn an_inbound_call_is_admitted_kept_hung_up_or_turned_away(
 }
 
 #[test]
+fn a_call_that_has_become_a_conversation_does_not_end_because_it_had_none_before() {
+    let never = || Command::End {
+        reason: EndReason::NeverBound,
+        at: None,
+        references: References::none(),
+        witness: Witness::Gate,
+        note: None,
+    };
+    given([receive(admit())]).when(never()).events(&[]);
+    let references = std::iter::once(Reference::call_sid("CA1")).collect();
+    let unbound = Command::Receive { profile: profile(Direction::Inbound), references, decision: admit() };
+    given([unbound]).when(never()).events(&["CallEnded"]);
+}
+
+#[test]
 fn a_call_that_was_turned_away_needs_no_hang_up_and_its_end_is_no_news() {
     let turned_away = || vec![receive(InboundDecision::TurnAway { reason: TerminationReason::Capacity })];
     given(turned_away()).when(HANG_UP).refused(Refusal::AlreadyOver);

@@ -9,9 +9,11 @@
 //! | `ground` | what is stored about that |
 //! | `verdict` | who wins: pure |
 //! | `effects` | the rows of the winners |
+//! | `memory` | the same without a database |
 
 mod effects;
 mod ground;
+mod memory;
 mod stakes;
 mod verdict;
 
@@ -27,6 +29,7 @@ use super::port::{CommitError, Conflict, EventStore, StoreError, Write, Written}
 use crate::domain::ids::CallId;
 use effects::Effects;
 use ground::{Ground, Waiting};
+pub use memory::MemoryStore;
 use stakes::Stakes;
 
 #[async_trait]

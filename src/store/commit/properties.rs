@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::effects::{Effects, Happened};
 use super::ground::{Ground, Place, Waiting};
+use super::memory::MemoryStore;
 use super::stakes::Stakes;
 use crate::domain::call::{Record, Reference};
 use crate::domain::ids::CallId;
@@ -115,6 +116,23 @@ proptest! {
             let singly: Results = batch.iter().flat_map(|write| one_by_one.commit(std::slice::from_ref(write))).collect();
             prop_assert_eq!(results, singly);
             prop_assert_eq!(&at_once, &one_by_one);
+        }
+    }
+
+    #[test]
+    fn the_store_in_memory_gives_the_same_verdicts_and_keeps_the_same(story in stories()) {
+        let (mut tables, mut memory) = (Tables::default(), MemoryStore::new());
+        prop_assert_eq!(memory.begin_epoch(), EPOCH);
+        for batch in story {
+            let batch = that_knows(batch, number(tables.inbox.len()) - 1);
+            let results = tables.commit(&batch);
+            let said = memory.commit(&batch, chrono::DateTime::UNIX_EPOCH);
+            prop_assert_eq!(results, said.into_iter().map(|result| result.map(|written| written.parked)).collect::<Results>());
+            for (call_id, (sequence, record)) in &tables.sessions {
+                let session = memory.session(*call_id);
+                prop_assert_eq!(session.map(|session| (&session.sequence, &session.record)), Some((sequence, record)));
+                prop_assert_eq!(memory.stream(*call_id).len() as u64, sequence.0);
+            }
         }
     }
 }
