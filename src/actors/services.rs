@@ -19,8 +19,8 @@ use crate::telemetry::Metrics;
 pub enum Nudge {
     /// A placement is decided: webhooks that waited for that may go on.
     PlacementDecided,
-    /// Only the provider can tell what became of a placement.
-    PlacementInDoubt,
+    /// Only the provider can tell what became of a placement, or which conversation an inbound call is.
+    InDoubt,
     /// A call was refused for want of a slot: others may be over whose webhook is still to come.
     Full,
 }

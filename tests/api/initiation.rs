@@ -132,8 +132,7 @@ async fn one_that_never_gets_a_conversation_ends_as_never_bound() {
     let (call_id, _) = asked(&gate, "CA1").await;
     gate.holds(1).await;
 
-    let call = eventually("it is given up", async || {
-        gate.post_reconciliation().await;
+    let call = eventually("it is given up, by a look that nobody asked for", async || {
         let call = gate.get_call(&call_id).await;
         call["endedAt"].is_string().then_some(call)
     })

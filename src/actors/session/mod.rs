@@ -124,7 +124,7 @@ impl CallSessionActor {
     fn settle(&mut self, before: Standing, ctx: &mut Context<Self>) {
         match before.news(Standing::of(self.log.call())) {
             Some(StandingNews::Decided) => self.services.nudge(Nudge::PlacementDecided),
-            Some(StandingNews::InDoubt) => self.services.nudge(Nudge::PlacementInDoubt),
+            Some(StandingNews::InDoubt) => self.services.nudge(Nudge::InDoubt),
             None => {}
         }
         match Consequence::of(self.log.call()) {

@@ -263,7 +263,7 @@ impl Handler<Nudge> for SupervisorActor {
     fn handle(&mut self, nudge: Nudge, ctx: &mut Context<Self>) {
         match nudge {
             Nudge::PlacementDecided => self.revisit_parked(ctx),
-            Nudge::PlacementInDoubt => self.follow_up(self.sweep.policy.grace, ctx),
+            Nudge::InDoubt => self.follow_up(self.sweep.policy.grace, ctx),
             Nudge::Full => self.look_on_demand(ctx),
         }
     }

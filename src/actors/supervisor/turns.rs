@@ -58,14 +58,15 @@ impl SupervisorActor {
 
     /// Among several replicas one goes after all doubts. The others see to it that somebody does, while there are any.
     pub(super) fn look_at_doubts(&mut self, ctx: &mut Context<Self>) {
-        if self.sweeper == Sweeper::Alone {
-            return self.on_timer(Scope::Provider, DOUBT, ctx);
-        }
+        let alone = self.sweeper == Sweeper::Alone;
         let (sweep, candidate) = (Arc::clone(&self.sweep), Arc::clone(&self.candidate));
         let grace = sweep.policy.grace;
         let looked = async move {
             if sweep.in_doubt().await.is_ok_and(|calls| calls == 0) {
                 return Doubts::Settled;
+            }
+            if alone {
+                return Doubts::OurTurn;
             }
             // Longer than until it looks again: two looks are to be those of one replica.
             let turn = grace.to_std().unwrap_or_default().max(2 * SHORTEST_PAUSE);

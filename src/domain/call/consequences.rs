@@ -1,6 +1,7 @@
 //! What the state of a call asks of whoever runs it: of its session, of the ledger, and of a commit in doubt.
 
 use super::command::Command;
+use super::profile::Direction;
 use super::reason::EndReason;
 use super::state::{Call, LiveCall, Phase, Placement, Slot};
 use crate::domain::admission::Holder;
@@ -36,7 +37,7 @@ impl Consequence {
 pub enum Standing {
     /// Its placement is under way: an unknown start at its agent may be its own.
     Undecided,
-    /// The same, and only the provider can tell.
+    /// Only the provider can tell: what became of the placement, or which conversation an inbound call has become.
     InDoubt,
     /// It has its names, or will never have any.
     Decided,
@@ -47,17 +48,20 @@ pub enum Standing {
 pub enum StandingNews {
     /// Webhooks that waited for the placement may go on.
     Decided,
-    /// Only the provider can tell what became of it.
+    /// Only the provider can tell what it is.
     InDoubt,
 }
 
 impl Standing {
     /// Where a call stands.
     pub fn of(call: &Call) -> Self {
-        match call.live().map(|live| live.phase.placement()) {
-            Some(Placement::Pending) => Self::Undecided,
-            Some(Placement::Uncertain) => Self::InDoubt,
-            Some(Placement::Confirmed) | None => Self::Decided,
+        let Some(live) = call.live() else { return Self::Decided };
+        let is_bound = live.references.conversation().is_some();
+        match live.phase.placement() {
+            Placement::Pending => Self::Undecided,
+            Placement::Uncertain => Self::InDoubt,
+            Placement::Confirmed if live.profile.direction == Direction::Inbound && !is_bound => Self::InDoubt,
+            Placement::Confirmed => Self::Decided,
         }
     }
 
@@ -132,8 +136,8 @@ impl Settlement {
 
 #[cfg(test)]
 mod tests {
-    use super::super::specification::{admit, receive, request};
-    use super::super::{Command, Context, decide, evolve};
+    use super::super::specification::{admit, profile, receive, request};
+    use super::super::{Command, Context, Reference, Witness, decide, evolve};
     use super::*;
     use chrono::DateTime;
     use uuid::Uuid;
@@ -152,6 +156,20 @@ mod tests {
         assert!(matches!(own, Settlement::Ask(command) if matches!(*command, Command::FailPlacement { .. })));
         assert_eq!(Settlement::of(&after([request()]), Some(2)), Settlement::Settled, "somebody else may be dialling");
         assert_eq!(Settlement::of(&after([receive(admit())]), Some(1)), Settlement::Settled, "it is live already");
+    }
+
+    #[test]
+    fn i3_only_the_provider_can_tell_what_an_inbound_call_without_a_conversation_has_become() {
+        let unbound = Command::Receive {
+            profile: profile(Direction::Inbound),
+            references: std::iter::once(Reference::call_sid("CA1")).collect(),
+            decision: admit(),
+        };
+        let names = std::iter::once(Reference::conversation("conv_1")).collect();
+        let bind = Command::ConfirmPlacement { references: names, witness: Witness::Webhook };
+        let (before, after) = (after([unbound.clone()]), after([unbound, bind]));
+        assert_eq!(Standing::Decided.news(Standing::of(&before)), Some(StandingNews::InDoubt));
+        assert_eq!(Standing::of(&before).news(Standing::of(&after)), Some(StandingNews::Decided));
     }
 
     #[test]

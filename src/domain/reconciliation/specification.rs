@@ -343,6 +343,17 @@ fn i1_what_the_provider_denies_ends_only_where_its_count_does_not_say_that_the_l
 }
 
 #[test]
+fn a_call_that_is_over_is_missing_no_more() {
+    let (policy, mut memory) = (policy(), Memory::default());
+    for (table, missing) in [(vec![row(Status::Active, 100)], 1), (vec![], 0)] {
+        let mut planner = Planner::new(&policy, &mut memory).with_provider(Some(listed(&["conv_9"], Some(1))));
+        planner.table(&table, &at(0));
+        planner.answers(table.iter().map(|row| (row.call_id, Look::Missing)).collect(), &at(0));
+        assert_eq!(memory.missing(&at(0)).len(), missing);
+    }
+}
+
+#[test]
 fn the_count_is_trusted_once_it_agreed_with_the_list() {
     let (policy, mut memory) = (policy(), Memory::default());
     assert!(!memory.trusts_the_count());
