@@ -3,7 +3,7 @@
 //! The ledger is read first, then the provider's list, then the table, page by page: a call that begins meanwhile is
 //! no finding. Of a hundred thousand calls only those with a finding are kept.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::TimeDelta;
 
@@ -73,7 +73,7 @@ pub struct Planner<'a> {
     ledger: Option<HashMap<CallId, Holder>>,
     provider: Provider,
     /// Calls without a conversation, or with one that the list has not.
-    doubtful: Vec<Row>,
+    doubtful: BTreeMap<CallId, Row>,
     live: usize,
     in_doubt: usize,
 }
@@ -99,7 +99,7 @@ enum Provider {
 impl<'a> Planner<'a> {
     /// A sweep that compares nothing yet.
     pub fn new(policy: &'a Policy, memory: &'a mut Memory) -> Self {
-        let (provider, doubtful) = (Provider::NotAsked, Vec::new());
+        let (provider, doubtful) = (Provider::NotAsked, BTreeMap::new());
         Self { policy, memory, ledger: None, provider, doubtful, live: 0, in_doubt: 0 }
     }
 
@@ -170,7 +170,7 @@ impl<'a> Planner<'a> {
         // One without a conversation waits until every stranger was looked at.
         let waits = row.conversation().is_none() && row.record.status != Status::Placing;
         if waits || doubt(&row, on_list, self.policy, now) != Doubt::None {
-            self.doubtful.push(row);
+            self.doubtful.insert(row.call_id, row);
         } else {
             self.memory.absent.forget(&row.call_id);
         }
@@ -223,7 +223,12 @@ impl<'a> Planner<'a> {
                 self.somebody_is_unknown();
                 None
             }
-            Stranger::Ours { row, references } => reunion(&row, references, self.policy, now),
+            Stranger::Ours { row, references } => {
+                // What was to be asked about it is answered.
+                self.doubtful.remove(&row.call_id);
+                self.memory.absent.forget(&row.call_id);
+                reunion(&row, references, self.policy, now)
+            }
             Stranger::Nobodys { may_be_ours, names_its_carrier, began_at } => {
                 let seen_for = self.memory.strangers.see(conversation.to_owned(), now);
                 let live_for = began_at.filter(|_| now.clock_steady).map_or(TimeDelta::zero(), |at| now.at - at);
@@ -248,7 +253,7 @@ impl<'a> Planner<'a> {
             Doubt::Ask(question) => Some(Inquiry { row: row.clone(), question }),
             Doubt::None | Doubt::Unclaimed | Doubt::Blind => None,
         };
-        self.doubtful.iter().filter_map(ask).collect()
+        self.doubtful.values().filter_map(ask).collect()
     }
 
     fn list_is_cut_short(&self) -> bool {
@@ -269,15 +274,14 @@ impl<'a> Planner<'a> {
         let knows_us = matches!(self.provider, Provider::Listed { knows_us: true, .. });
         let mut looks: HashMap<CallId, Look> = answers.into_iter().collect();
         let doubtful = std::mem::take(&mut self.doubtful);
-        let answered_for_us = doubtful.iter().any(|row| {
+        let answered_for_us = doubtful.values().any(|row| {
             row.conversation().is_some() && matches!(looks.get(&row.call_id), Some(Look::Live(_) | Look::Over { .. }))
         });
         // Where the provider counts more live calls than it lists, what it denies may be among them.
         let account_proven = (knows_us || answered_for_us) && !self.list_is_cut_short();
-        let still_doubtful: HashSet<CallId> = doubtful.iter().map(|row| row.call_id).collect();
-        self.memory.absent.keep_only(|call_id| still_doubtful.contains(call_id));
+        self.memory.absent.keep_only(|call_id| doubtful.contains_key(call_id));
         let mut corrections = Vec::new();
-        for row in doubtful {
+        for row in doubtful.into_values() {
             let seen = match doubt(&row, self.on_list(&row), self.policy, now) {
                 Doubt::None => continue,
                 Doubt::Ask(_) => Seen::Answer(looks.remove(&row.call_id).unwrap_or(Look::NotAsked)),

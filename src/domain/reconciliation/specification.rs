@@ -285,6 +285,24 @@ fn a_stranger_that_is_ours_is_told_so(#[case] row: Row, #[case] expected: Option
     }
 }
 
+#[test]
+fn i1_a_stranger_that_turns_out_to_be_an_unbound_call_answers_what_was_to_be_asked_about_it() {
+    let (policy, mut memory) = (policy(), Memory::default());
+    let mut told = Vec::new();
+    for (seconds, conversations) in [(0, &[][..]), (30, &["conv_1"][..])] {
+        let list = listed(conversations, Some(conversations.len() as u64));
+        let mut planner = Planner::new(&policy, &mut memory).with_provider(Some(list));
+        planner.table(&[unbound(100)], &at(seconds));
+        for id in planner.strangers() {
+            let ours = Stranger::Ours { row: Box::new(unbound(100)), references: names() };
+            told.extend(planner.stranger(&id, ours, &at(seconds)));
+        }
+        told.extend(planner.answers(Vec::new(), &at(seconds)));
+    }
+    let told: Vec<_> = told.iter().map(Correction::reason).collect();
+    assert_eq!(told, ["placement_confirmed"], "it is not given up in the same breath");
+}
+
 /// An unbound call is looked at twice, far enough apart, at a provider that shows these.
 fn unbound_twice(show: impl Fn(&mut Planner<'_>, &Now), listed: Option<&Listed>) -> Vec<Correction> {
     let (policy, mut memory) = (policy(), Memory::default());
