@@ -125,6 +125,7 @@ impl Application {
         let metrics = Arc::new(Metrics::new());
         let roster = Roster::new(Arc::clone(&metrics));
         let plans = Arc::new(plans_of(&settings)?);
+        plans.iter().for_each(|(plan, _)| metrics.know_plan(plan.as_str()));
         let pool = Pool {
             id: PoolId::default_pool(),
             cap: settings.capacity.global_cap,
