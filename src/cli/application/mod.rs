@@ -164,9 +164,8 @@ impl Application {
         });
         if settings.redis.url.is_none() {
             adopt_the_past(&gate, simulator.is_some()).await?;
-        } else {
-            take_up_duties(&gate).await;
         }
+        actix::spawn(take_up_duties(gate.clone(), sharing));
         watch_pool(gate.clone());
         ping_sessions(gate.clone());
         keep_clock(gate.clone());
