@@ -234,17 +234,31 @@ impl Intake {
                 if why.is_for_want_of_a_slot() {
                     self.directory.services().nudge(Nudge::Full);
                 }
-                match self.policy.on_full {
-                    OnFull::Terminate => {
-                        Decided { refused: Some(why.code()), ..Decided::unwanted(found, TerminationReason::Capacity) }
-                    }
-                    OnFull::Admit => Decided::overflow(why.code()),
-                }
+                self.without_a_slot(found, why.code())
             }
-            // No call is hung up for our trouble.
-            Ok(Err(AcquireError::Recovering)) => Decided::overflow("CAPACITY_RECOVERING"),
-            Ok(Err(AcquireError::Unavailable)) | Err(_) => Decided::overflow("CAPACITY_STORE_UNAVAILABLE"),
+            Ok(Err(AcquireError::Recovering)) => self.while_nobody_knows(found, "CAPACITY_RECOVERING"),
+            Ok(Err(AcquireError::Unavailable)) | Err(_) => self.while_nobody_knows(found, "CAPACITY_STORE_UNAVAILABLE"),
         })
+    }
+
+    /// One for which there is no slot.
+    fn without_a_slot(&self, found: Found, cause: &'static str) -> Decided {
+        match self.policy.on_full {
+            OnFull::Terminate => {
+                Decided { refused: Some(cause), ..Decided::unwanted(found, TerminationReason::Capacity) }
+            }
+            OnFull::Admit => Decided::overflow(cause),
+        }
+    }
+
+    /// One that comes while nobody can say who holds a slot.
+    fn while_nobody_knows(&self, found: Found, cause: &'static str) -> Decided {
+        match found {
+            // It is not at the provider yet: only a proven slot leads there.
+            Found::Ringing => self.without_a_slot(found, cause),
+            // No call that talks is hung up for our trouble.
+            Found::ByWebhook | Found::BySweep => Decided::overflow(cause),
+        }
     }
 }
 
