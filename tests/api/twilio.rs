@@ -230,6 +230,23 @@ async fn i4_a_question_asked_five_times_at_once_and_again_is_one_call_with_one_a
     gate.holds(0).await;
 }
 
+#[actix::test]
+async fn i1_a_question_that_is_asked_again_after_the_call_is_over_does_not_connect_it() {
+    let gate = a_gate().await;
+    let fields = ringing("CA1");
+    assert!(gate.twiml_for(VOICE_OF_AGENT, &fields).await.contains("<Connect>"));
+    assert_eq!(gate.outcome_of_status("CA1", "completed").await, "ended");
+    gate.holds(0).await;
+
+    assert!(gate.twiml_for(VOICE_OF_AGENT, &fields).await.ends_with(BUSY));
+
+    assert_eq!(seen_by_the_provider(&gate).await, json!([0, 0, 1]), "it was expected once, and never began");
+    let call = the_inbound_call(&gate).await;
+    assert_eq!(gate.events_of(&id_of(&call)).await, ["InboundReceived", "CallAdmitted", "CallEnded"]);
+    assert_eq!(gate.metric(r#"callgate_webhooks_total{type="twilio_voice",outcome="duplicate"}"#).await, 1);
+    gate.holds(0).await;
+}
+
 #[rstest]
 #[case::full("429", "provider_429")]
 #[case::refused("422", "provider_refused")]
