@@ -20,7 +20,7 @@ mod properties;
 #[cfg(test)]
 mod specification;
 
-pub use command::{Command, Context, InboundDecision, Refusal};
+pub use command::{Asked, Command, Context, InboundDecision, Refusal};
 pub use decide::decide;
 pub use duty::Duty;
 pub use event::{CallEvent, EventKind};

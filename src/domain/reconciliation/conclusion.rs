@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use super::policy::{Now, Policy};
 use super::question::Look;
 use super::row::Row;
-use crate::domain::call::{Command, EndReason, References, Witness};
+use crate::domain::call::{Asked, Command, EndReason, References, Witness};
 
 /// What was seen of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,9 +47,10 @@ pub(super) fn conclude(row: &Row, seen: Seen, evidence: Evidence, policy: &Polic
     let credible = evidence.account_proven || age >= policy.blind_max_age;
     match seen {
         Seen::Answer(Look::Live(_)) if bound && row.was_placed() => Conclusion::Sound,
-        Seen::Answer(Look::Live(references)) => {
-            Conclusion::Tell(Box::new(Command::ObserveLive { references }), "placement_confirmed")
-        }
+        Seen::Answer(Look::Live(references)) => Conclusion::Tell(
+            Box::new(Command::ObserveLive { references, asked: Asked::WhileLive }),
+            "placement_confirmed",
+        ),
         Seen::Answer(Look::Over { references, at }) => {
             let reason = EndReason::ProviderEnded;
             let command = Command::End { reason, at, references, witness: Witness::LookUp, note: None };

@@ -10,7 +10,7 @@ use super::question::{Doubt, doubt};
 use super::*;
 use crate::domain::admission::Holder;
 use crate::domain::call::{
-    Command, Direction, EndReason, Profile, Record, Reference, References, Slot, SlotState, Source, Status,
+    Asked, Command, Direction, EndReason, Profile, Record, Reference, References, Slot, SlotState, Source, Status,
 };
 use crate::domain::ids::{CallId, PoolId};
 
@@ -277,8 +277,9 @@ fn a_stranger_that_is_ours_is_told_so(#[case] row: Row, #[case] expected: Option
     let ours = Stranger::Ours { row: Box::new(row), references: names() };
     let correction = planner.stranger("conv_1", ours, &at(0));
     assert_eq!(correction.as_ref().map(Correction::reason), expected);
-    if let Some(Correction::Tell { command, .. }) = correction {
-        assert_eq!(*command, Command::ObserveLive { references: names() });
+    if let Some(Correction::Tell { command, reason, .. }) = correction {
+        let asked = if reason == "late" { Asked::WhileOver } else { Asked::WhileLive };
+        assert_eq!(*command, Command::ObserveLive { references: names(), asked });
     }
 }
 
