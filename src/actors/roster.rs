@@ -112,8 +112,9 @@ impl Roster {
         Arc::clone(&line(&mut lines, name).backlog)
     }
 
-    /// It runs.
+    /// It runs. What it may come to is counted from 0.
     pub fn started(&self, name: &'static str) {
+        self.metrics.know_actor(name);
         let mut lines = self.lock();
         let line = line(&mut lines, name);
         line.state = ActorState::Running;

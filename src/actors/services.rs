@@ -41,6 +41,8 @@ pub struct Services {
     pub dial_within: Duration,
     /// A session that has nothing to do leaves after so long without a message.
     pub idle_after: Duration,
+    /// For so long after the wall clock has jumped it says nothing of how long a call has lasted.
+    pub clock_grace: Duration,
     /// The allowed ways to hang up, in order.
     pub hang_up_ways: Vec<HangUpWay>,
     /// When a hang-up that is not confirmed is reported.

@@ -103,6 +103,12 @@ pub fn run() -> ExitCode {
     }
 }
 
+/// Prints a line; whoever reads may have gone, which is no failure.
+fn print_line(line: impl std::fmt::Display) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
 /// Which configuration file to read.
 #[derive(Clone, Debug, Default, clap::Args)]
 struct ConfigFile {

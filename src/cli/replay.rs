@@ -1,6 +1,6 @@
 //! `callgate replay`: the log is the truth. Rebuilds the session table from it, or compares the two.
 
-use super::{ConfigFile, Failure};
+use super::{ConfigFile, Failure, print_line};
 use crate::domain::call::Record;
 use crate::domain::ids::CallId;
 use crate::store::{Session, Sharing, Store, StoreError, Stream};
@@ -43,7 +43,12 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         }
         for recorded in &stream.0 {
             let event = &recorded.event;
-            println!("{:>4} {} {}", recorded.sequence.0, event.occurred_at.to_rfc3339(), event.kind.name());
+            print_line(format_args!(
+                "{:>4} {} {}",
+                recorded.sequence.0,
+                event.occurred_at.to_rfc3339(),
+                event.kind.name()
+            ));
         }
         walk.visit(call_id, stream).await?;
     } else {
@@ -113,17 +118,19 @@ impl Walk {
 
     fn differ(&mut self, call_id: CallId, what: &str) {
         self.differences += 1;
-        println!("{call_id} {what}");
+        print_line(format_args!("{call_id} {what}"));
     }
 
     fn conclude(self) -> Result<(), Failure> {
         let Self { calls, events, live, differences, .. } = self;
-        println!("{events} events of {calls} calls replayed, {live} of them live; {differences} differences");
+        print_line(format_args!(
+            "{events} events of {calls} calls replayed, {live} of them live; {differences} differences"
+        ));
         match (self.verify, differences) {
             (_, 0) => Ok(()),
             (true, _) => Err(Failure::Check("the tables differ from the events".to_owned())),
             (false, _) => {
-                println!("the session table is rebuilt from the events");
+                print_line("the session table is rebuilt from the events");
                 Ok(())
             }
         }

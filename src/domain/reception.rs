@@ -52,6 +52,17 @@ pub enum NoSlot {
     Unavailable,
 }
 
+impl NoSlot {
+    /// The error code of the contract.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Rejected(why) => why.code(),
+            Self::Recovering => "CAPACITY_RECOVERING",
+            Self::Unavailable => "CAPACITY_STORE_UNAVAILABLE",
+        }
+    }
+}
+
 impl InboundPolicy {
     /// What becomes of a call without asking for a slot; none where the ledger is to be asked.
     pub fn at_the_door(self, found: Found, takes_calls: bool) -> Option<InboundDecision> {
@@ -67,12 +78,14 @@ impl InboundPolicy {
 
     /// What becomes of a call that asked for a slot and has none.
     pub fn without_a_slot(self, found: Found, why: NoSlot) -> InboundDecision {
-        match (why, self.on_full) {
-            (NoSlot::Rejected(_), OnFull::Terminate) => unwanted(found, TerminationReason::Capacity),
-            (NoSlot::Rejected(why), OnFull::Admit) => overflow(why.code()),
-            // No call is hung up for our trouble.
-            (NoSlot::Recovering, _) => overflow("CAPACITY_RECOVERING"),
-            (NoSlot::Unavailable, _) => overflow("CAPACITY_STORE_UNAVAILABLE"),
+        match (why, found) {
+            // No call that talks is hung up for our trouble.
+            (NoSlot::Recovering | NoSlot::Unavailable, Found::ByWebhook | Found::BySweep) => overflow(why.code()),
+            // One that rings is not at the provider yet: only a proven slot leads there.
+            (NoSlot::Rejected(_), _) | (_, Found::Ringing) => match self.on_full {
+                OnFull::Terminate => unwanted(found, TerminationReason::Capacity),
+                OnFull::Admit => overflow(why.code()),
+            },
         }
     }
 }
@@ -100,11 +113,19 @@ mod tests {
     const STRICT: InboundPolicy = InboundPolicy { on_full: OnFull::Terminate, unmanaged: Unmanaged::Terminate };
 
     #[test]
-    fn no_call_is_hung_up_for_our_trouble() {
+    fn no_call_that_talks_is_hung_up_for_our_trouble() {
         for why in [NoSlot::Recovering, NoSlot::Unavailable] {
-            for found in [Found::ByWebhook, Found::Ringing] {
-                assert!(matches!(STRICT.without_a_slot(found, why), InboundDecision::Overflow { .. }));
-            }
+            assert!(matches!(STRICT.without_a_slot(Found::ByWebhook, why), InboundDecision::Overflow { .. }));
+        }
+    }
+
+    #[test]
+    fn i7_no_call_that_rings_reaches_the_provider_without_a_proven_slot() {
+        let reason = TerminationReason::Capacity;
+        let open = InboundPolicy { on_full: OnFull::Admit, ..STRICT };
+        for why in [NoSlot::Recovering, NoSlot::Unavailable] {
+            assert_eq!(STRICT.without_a_slot(Found::Ringing, why), InboundDecision::TurnAway { reason });
+            assert!(matches!(open.without_a_slot(Found::Ringing, why), InboundDecision::Overflow { .. }));
         }
     }
 

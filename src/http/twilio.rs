@@ -124,8 +124,12 @@ fn address(request: &HttpRequest, public_url: &str) -> String {
 
 /// Who is to talk: whom the address names, else whoever is registered on the number that was called.
 async fn agent_of(request: &HttpRequest, state: &AppState, form: &Form) -> Result<Option<AgentId>, Problem> {
-    if let Some(agent_id) = request::query(request, &["agentId"])?.value("agentId")? {
-        return Ok(Some(agent_id));
+    // Whatever else is in the address is its owner's: Twilio shows no problem document to anybody.
+    let query = web::Query::<Vec<(String, String)>>::from_query(request.query_string());
+    let query = query.map_err(|error| Problem::invalid(error.to_string(), request))?;
+    if let Some((_, agent_id)) = query.iter().find(|(name, _)| name == "agentId") {
+        let invalid = |error: &dyn std::fmt::Display| Problem::invalid(format!("agentId: {error}"), request);
+        return agent_id.parse().map(Some).map_err(|error| invalid(&error));
     }
     let Some(number) = form.text("To").and_then(|to| E164::parse(to, None).ok()) else { return Ok(None) };
     let found = state.gate.cache().agent_on(&number).await;

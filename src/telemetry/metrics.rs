@@ -29,6 +29,13 @@ pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; cha
 /// The modes that `callgate_ledger_mode` knows.
 const LEDGER_MODES: [&str; 4] = ["memory", "redis", "database", "recovering"];
 
+/// Sweeps that run on an interval, and how they may end. A series that appears with its first count has not increased, by
+/// Prometheus: where an alert waits for the first, it is there before.
+const SWEEP_KINDS: [&str; 2] = ["full", "ledger"];
+const SWEEP_OUTCOMES: [&str; 3] = ["ok", "partial", "failed"];
+/// Of admissions.
+const DIRECTIONS: [&str; 2] = ["outbound", "inbound"];
+
 /// Methods that are named as they are; others, which a stranger may invent, are `OTHER`.
 const HTTP_METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
@@ -192,10 +199,14 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Declares every metric; what has no labels reads 0, and the ledger is recovering.
+    /// Declares every metric; what has no labels reads 0, so does what an alert waits for, and the ledger is recovering.
     pub fn new() -> Self {
         let metrics = Self::registered();
         metrics.set_ledger_mode("recovering");
+        for (kind, outcome) in SWEEP_KINDS.iter().flat_map(|kind| SWEEP_OUTCOMES.map(|outcome| (*kind, outcome))) {
+            metrics.sweeps.get_or_create_owned(&SweepOutcome::new(kind, outcome));
+        }
+        metrics.webhooks.get_or_create_owned(&Webhook::new("post_call_transcription", "ended"));
         metrics.build_info.get_or_create_owned(&Version::new(env!("CARGO_PKG_VERSION"))).set(1);
         metrics
     }
@@ -293,6 +304,19 @@ impl Metrics {
         self.sweep_corrections.get_or_create_owned(&Reason::new(reason)).inc();
     }
 
+    /// There is such a plan: its calls are counted from 0.
+    pub fn know_plan(&self, plan: &str) {
+        for direction in DIRECTIONS {
+            self.admissions.get_or_create_owned(&Admission::new(plan, direction));
+        }
+    }
+
+    /// There is such an actor: its crashes are counted from 0.
+    pub fn know_actor(&self, actor: &str) {
+        self.actor_restarts.get_or_create_owned(&Actor::new(actor));
+        self.actors_wedged.get_or_create_owned(&Actor::new(actor));
+    }
+
     /// An actor was restarted after a crash.
     pub fn record_actor_restart(&self, actor: &str) {
         self.actor_restarts.get_or_create_owned(&Actor::new(actor)).inc();
@@ -340,6 +364,27 @@ mod tests {
             r#"callgate_ledger_mode{mode="recovering"} 1"#,
             r#"callgate_ledger_mode{mode="memory"} 0"#,
             concat!(r#"callgate_build_info{version=""#, env!("CARGO_PKG_VERSION"), r#""} 1"#),
+        ] {
+            assert_has_line(&text, line);
+        }
+    }
+
+    #[test]
+    fn given_nothing_happened_yet_when_encoded_then_what_alerts_wait_for_reads_zero() {
+        let metrics = Metrics::new();
+        metrics.know_plan("PRO");
+        metrics.know_actor("capacity");
+
+        let text = metrics.encode();
+
+        for line in [
+            r#"callgate_sweeps_total{kind="full",outcome="ok"} 0"#,
+            r#"callgate_sweeps_total{kind="full",outcome="partial"} 0"#,
+            r#"callgate_sweeps_total{kind="ledger",outcome="failed"} 0"#,
+            r#"callgate_webhooks_total{type="post_call_transcription",outcome="ended"} 0"#,
+            r#"callgate_admissions_total{plan="PRO",direction="inbound"} 0"#,
+            r#"callgate_actor_restarts_total{actor="capacity"} 0"#,
+            r#"callgate_actors_wedged_total{actor="capacity"} 0"#,
         ] {
             assert_has_line(&text, line);
         }

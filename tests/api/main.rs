@@ -7,6 +7,7 @@
 mod support;
 
 mod calls;
+mod carrier_hang_ups;
 mod carrier_signatures;
 mod configuration;
 mod directory;

@@ -1,29 +1,29 @@
-//! Those who own their numbers: the carrier asks before it connects a call, says when it is over, and hangs up.
+//! Those who own their numbers: the carrier asks before it connects a call, and says when it is over.
 
 use futures_util::future::{join, join_all};
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::support::gate::Gate;
+use crate::support::gate::{Builder, Gate};
 use crate::support::proxy::Line;
 use crate::support::twilio::{STATUS, VOICE, VOICE_OF_AGENT, given, ringing, standing};
 use crate::support::wait::{eventually, settles};
 
-const BUSY: &str = "<Response><Reject reason=\"busy\"/></Response>";
+pub(crate) const BUSY: &str = "<Response><Reject reason=\"busy\"/></Response>";
 const REJECTED: &str = "<Response><Reject reason=\"rejected\"/></Response>";
 
-async fn a_gate() -> Gate {
+pub(crate) async fn a_gate() -> Gate {
     given(Gate::builder()).await
 }
 
 /// Somebody calls the agent's own number; no started webhook follows.
-async fn ring(gate: &Gate) -> Value {
+pub(crate) async fn ring(gate: &Gate) -> Value {
     let call = json!({"door": "twilio", "agentId": "agent_in", "from": "+12065550199", "webhook": false});
     gate.provider.post_inbound(call).await
 }
 
 /// The one inbound call that there is.
-async fn the_inbound_call(gate: &Gate) -> Value {
+pub(crate) async fn the_inbound_call(gate: &Gate) -> Value {
     let calls = gate.get_calls("?limit=100").await;
     let mut inbound = calls.into_iter().filter(|call| call["direction"] == "inbound");
     let call = inbound.next().expect("there is an inbound call");
@@ -31,7 +31,7 @@ async fn the_inbound_call(gate: &Gate) -> Value {
     call
 }
 
-fn id_of(call: &Value) -> String {
+pub(crate) fn id_of(call: &Value) -> String {
     call["callId"].as_str().unwrap().to_owned()
 }
 
@@ -129,16 +129,39 @@ async fn where_the_policy_keeps_calls_one_without_a_slot_is_connected_and_is_ove
     gate.provider.hang_up_all().await;
 }
 
-#[actix::test]
-async fn while_nobody_knows_who_holds_a_slot_a_call_is_connected_and_is_overflow() {
-    let gate = given(Gate::builder().behind_proxy().cut_off()).await;
+/// A gate that cannot learn from the provider who holds a slot.
+async fn at_a_loss(builder: Builder) -> Gate {
+    let gate = given(builder.behind_proxy().cut_off()).await;
     gate.provider.behave(json!({"api": "500"})).await;
     gate.proxy().set(Line::Forward);
     assert_eq!(gate.get("/health/ready").await.json()["mode"], "recovering");
+    gate
+}
+
+#[actix::test]
+async fn i7_while_nobody_knows_who_holds_a_slot_the_line_is_busy_and_the_provider_never_hears_of_the_call() {
+    let gate = at_a_loss(Gate::builder()).await;
 
     let rung = ring(&gate).await;
 
-    assert!(rung["conversationId"].is_string(), "no call is turned away for the gate's trouble: {rung}");
+    assert!(rung["answer"].as_str().unwrap().ends_with(BUSY), "{rung}");
+    assert_eq!(seen_by_the_provider(&gate).await, json!([0, 0, 0]));
+    let call = the_inbound_call(&gate).await;
+    assert_eq!((&call["status"], &call["endReason"]), (&json!("terminated_capacity"), &json!("capacity")));
+    assert_eq!(gate.events_of(&id_of(&call)).await, ["InboundReceived", "CallEnded"]);
+    assert_eq!(gate.metric(r#"concurrent_rejected_total{reason="capacity_inbound",plan="inbound"}"#).await, 1);
+    gate.provider.behave(json!({"api": "ok"})).await;
+    gate.admits().await;
+    gate.holds(0).await;
+}
+
+#[actix::test]
+async fn while_nobody_knows_who_holds_a_slot_a_call_is_overflow_where_the_policy_keeps_calls() {
+    let gate = at_a_loss(Gate::builder().env("CALLGATE__INBOUND__ON_FULL", "admit")).await;
+
+    let rung = ring(&gate).await;
+
+    assert!(rung["conversationId"].is_string(), "{rung}");
     let call = the_inbound_call(&gate).await;
     assert_eq!(gate.events_of(&id_of(&call)).await, ["InboundReceived", "CallOverflowed"]);
     gate.provider.behave(json!({"api": "ok"})).await;
@@ -204,6 +227,23 @@ async fn i4_a_question_asked_five_times_at_once_and_again_is_one_call_with_one_a
     assert_eq!(gate.get_calls("?limit=100").await.len(), 1);
     gate.holds(1).await;
     assert_eq!(gate.outcome_of_status("CA1", "busy").await, "ended");
+    gate.holds(0).await;
+}
+
+#[actix::test]
+async fn i1_a_question_that_is_asked_again_after_the_call_is_over_does_not_connect_it() {
+    let gate = a_gate().await;
+    let fields = ringing("CA1");
+    assert!(gate.twiml_for(VOICE_OF_AGENT, &fields).await.contains("<Connect>"));
+    assert_eq!(gate.outcome_of_status("CA1", "completed").await, "ended");
+    gate.holds(0).await;
+
+    assert!(gate.twiml_for(VOICE_OF_AGENT, &fields).await.ends_with(BUSY));
+
+    assert_eq!(seen_by_the_provider(&gate).await, json!([0, 0, 1]), "it was expected once, and never began");
+    let call = the_inbound_call(&gate).await;
+    assert_eq!(gate.events_of(&id_of(&call)).await, ["InboundReceived", "CallAdmitted", "CallEnded"]);
+    assert_eq!(gate.metric(r#"callgate_webhooks_total{type="twilio_voice",outcome="duplicate"}"#).await, 1);
     gate.holds(0).await;
 }
 
@@ -308,83 +348,6 @@ async fn i1_a_call_that_is_over_before_the_provider_has_answered_is_not_connecte
 
     assert!(twiml.ends_with(BUSY), "{twiml}");
     assert_eq!(seen_by_the_provider(&gate).await, json!([0, 0, 1]));
-    gate.holds(0).await;
-}
-
-/// Hangs the one inbound call up, and waits until that is confirmed.
-async fn hang_up_the_inbound_call(gate: &Gate) -> Value {
-    let call_id = id_of(&the_inbound_call(gate).await);
-    gate.delete_call(&call_id).await.expect(202);
-    let call = gate.call_becomes(&call_id, "ended").await;
-    assert_eq!(call["endReason"], "operator");
-    let confirmed = r#"callgate_hangups_total{way="twilio",outcome="confirmed"}"#;
-    settles(1, async || gate.metric(confirmed).await).await;
-    gate.holds(0).await;
-    call
-}
-
-#[actix::test]
-async fn a_call_is_hung_up_by_its_carrier_again_where_that_failed() {
-    let gate = given(Gate::builder().env("CALLGATE__PROVIDER__TERMINATE", "twilio")).await;
-    let conversation = ring(&gate).await["conversationId"].as_str().unwrap().to_owned();
-    gate.provider.silence_the_carrier().await;
-    gate.provider.behave(json!({"webhooks": {"lose": true}, "terminate": "refuse", "terminateRefusals": 1})).await;
-
-    hang_up_the_inbound_call(&gate).await;
-
-    assert_eq!(gate.provider.call(&conversation).await["endReason"], "carrier");
-    assert_eq!(gate.metric(r#"callgate_hangups_total{way="twilio",outcome="failed"}"#).await, 1);
-}
-
-#[actix::test]
-async fn a_call_is_hung_up_by_its_carrier_while_the_provider_cannot_be_asked() {
-    let gate = a_gate().await;
-    ring(&gate).await;
-    gate.provider.silence_the_carrier().await;
-    gate.provider.behave(json!({"webhooks": {"lose": true}, "api": "500"})).await;
-
-    hang_up_the_inbound_call(&gate).await;
-
-    assert_eq!(gate.provider.live().await, 0);
-}
-
-#[actix::test]
-async fn one_that_was_refused_at_its_initiation_is_hung_up_by_its_carrier() {
-    let gate = given(Gate::builder().cap(1).env("CALLGATE__PROVIDER__TERMINATE", "twilio")).await;
-    gate.start_call("42").await;
-
-    let call = gate.provider.post_inbound(json!({"agentId": "agent_in", "initiation": true})).await;
-
-    let call_id = id_of(&the_inbound_call(&gate).await);
-    gate.call_becomes(&call_id, "terminated_capacity").await;
-    assert_eq!(gate.provider.call(call["conversationId"].as_str().unwrap()).await["endReason"], "carrier");
-    gate.holds(1).await;
-    gate.provider.hang_up_all().await;
-}
-
-#[actix::test]
-async fn an_outbound_call_is_hung_up_by_its_carrier_too() {
-    let gate = given(Gate::builder().env("CALLGATE__PROVIDER__TERMINATE", "twilio")).await;
-    let call_id = gate.start_call("42").await;
-    gate.provider.behave(json!({"webhooks": {"lose": true}})).await;
-    gate.delete_call(&call_id).await.expect(202);
-    gate.call_becomes(&call_id, "ended").await;
-    let conversation = gate.conversation_of(&call_id).await;
-    assert_eq!(gate.provider.call(&conversation).await["endReason"], "carrier");
-}
-
-#[actix::test]
-async fn a_call_that_never_was_a_conversation_is_over_when_its_carrier_says_so() {
-    let gate = a_gate().await;
-    gate.provider.silence_the_carrier().await;
-    gate.provider.behave(json!({"placement": "500_after_dial"})).await;
-    assert!(ring(&gate).await["answer"].as_str().unwrap().ends_with(BUSY));
-    gate.holds(1).await;
-    let call_id = id_of(&the_inbound_call(&gate).await);
-
-    gate.delete_call(&call_id).await.expect(202);
-
-    gate.call_becomes(&call_id, "ended").await;
     gate.holds(0).await;
 }
 

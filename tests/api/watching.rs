@@ -59,6 +59,33 @@ async fn metrics_are_openmetrics_text_with_the_names_of_the_contract() {
 }
 
 #[actix::test]
+async fn what_an_alert_waits_for_is_counted_from_zero() {
+    let gate = Gate::builder().start().await;
+    let text = gate.metrics().await;
+    let actors = ["capacity", "journal", "supervisor", "sessions", "session_thread_1", "session_thread_2"];
+    let of_actors = actors.iter().flat_map(|actor| {
+        ["callgate_actor_restarts_total", "callgate_actors_wedged_total"]
+            .map(|name| format!(r#"{name}{{actor="{actor}"}} 0"#))
+    });
+    let of_plans = ["PAYG", "STARTER", "PRO", "ENTERPRISE"].into_iter().flat_map(|plan| {
+        ["inbound", "outbound"]
+            .map(|direction| format!(r#"callgate_admissions_total{{plan="{plan}",direction="{direction}"}} 0"#))
+    });
+    let others = [
+        r#"callgate_sweeps_total{kind="full",outcome="failed"} 0"#,
+        r#"callgate_sweeps_total{kind="ledger",outcome="partial"} 0"#,
+        r#"callgate_webhooks_total{type="post_call_transcription",outcome="ended"} 0"#,
+        "callgate_hangups_stalled_total 0",
+        "callgate_commit_failures_total 0",
+        "callgate_overloaded_total 0",
+        "elevenlabs_429_total 0",
+    ];
+    for line in of_actors.chain(of_plans).chain(others.map(str::to_owned)) {
+        assert!(text.lines().any(|other| other == line), "{line} is not in\n{text}");
+    }
+}
+
+#[actix::test]
 async fn the_counts_have_the_shape_of_the_contract() {
     let (gate, call_id) = a_gate_with_a_call().await;
     gate.start_call("42").await;

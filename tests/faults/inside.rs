@@ -43,9 +43,17 @@ impl Inside {
         Self::with(env, Overrides { provider: Some(fault), ..Overrides::default() }).await
     }
 
+    /// On the database of a folder where an earlier process was.
+    pub(crate) async fn on(folder: TempDir, fault: AroundEventStore) -> Self {
+        Self::within(folder, &[], Overrides { event_store: Some(fault), ..Overrides::default() }).await
+    }
+
     async fn with(env: &[(&str, &str)], overrides: Overrides) -> Self {
+        Self::within(TempDir::new().unwrap(), env, overrides).await
+    }
+
+    async fn within(folder: TempDir, env: &[(&str, &str)], overrides: Overrides) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let folder = TempDir::new().unwrap();
         let provider = Provider::start(folder.path(), 1000, SECRET);
         let settings = load(folder.path(), &provider.address, env);
         let application = Application::build(settings, overrides).await.unwrap();

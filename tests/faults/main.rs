@@ -13,6 +13,7 @@ mod commits_in_doubt;
 mod hang_ups;
 mod inside;
 mod late_calls;
+mod past;
 mod process_death;
 mod stale_sessions;
 mod stalled_tasks;

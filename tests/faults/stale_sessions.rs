@@ -1,7 +1,7 @@
 //! Sessions that are not at the head of their stream, because another replica has gone on with the call.
 
 use callgate::actors::session::Apply;
-use callgate::domain::call::{Command, Context, EndReason, Record, References, Status, Witness, decide, evolve};
+use callgate::domain::call::{Asked, Command, Context, EndReason, Record, References, Status, Witness, decide, evolve};
 use callgate::domain::ids::CallId;
 use callgate::store::{Append, EventStore, Trace, Write};
 
@@ -41,7 +41,7 @@ fn end() -> Command {
 }
 
 fn observe_live() -> Command {
-    Command::ObserveLive { references: References::none() }
+    Command::ObserveLive { references: References::none(), asked: Asked::WhileLive }
 }
 
 #[actix::test]
@@ -54,6 +54,24 @@ async fn i1_a_call_that_ended_elsewhere_and_is_live_after_all_is_hung_up_by_a_se
 
     assert!(observed.changed);
     assert_eq!(observed.record.unwrap().status, Status::Terminating);
+}
+
+#[actix::test]
+async fn a_look_that_began_before_the_provider_reported_the_end_revives_nothing() {
+    let (inside, call_id) = one_call().await;
+    let ended = Command::End {
+        reason: EndReason::Completed,
+        at: None,
+        references: References::none(),
+        witness: Witness::Webhook,
+        note: None,
+    };
+    elsewhere(&inside, call_id, ended).await;
+
+    let observed = Apply { command: observe_live(), trace: Trace::caused_by("sweep") };
+    let observed = inside.gate.directory().ask(call_id, observed).await.unwrap().unwrap();
+
+    assert_eq!((observed.changed, observed.record.unwrap().status), (false, Status::Ended));
 }
 
 #[actix::test]

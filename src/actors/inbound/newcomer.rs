@@ -222,13 +222,8 @@ impl Intake {
             Ok(Err(AcquireError::Unavailable)) | Err(_) => NoSlot::Unavailable,
         };
         let decision = self.policy.without_a_slot(found, no_slot);
-        let refused = match (&decision, no_slot) {
-            (InboundDecision::Terminate { .. } | InboundDecision::TurnAway { .. }, NoSlot::Rejected(why)) => {
-                Some(why.code())
-            }
-            _ => None,
-        };
-        Some(Decided { decision, lease: None, refused })
+        let is_refused = matches!(decision, InboundDecision::Terminate { .. } | InboundDecision::TurnAway { .. });
+        Some(Decided { decision, lease: None, refused: is_refused.then(|| no_slot.code()) })
     }
 }
 

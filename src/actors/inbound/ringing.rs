@@ -1,8 +1,8 @@
 //! A carrier asks what to do with an inbound call that nobody has answered: slot first, then the provider.
 //!
 //! Each call is registered once, by the task that stored its admission, and soon after it. A question that is asked
-//! again gets the same answer from the process that gave it; another process, which has none, turns the call away
-//! rather than register it twice: two conversations could then be taken for one call.
+//! again gets the same answer from the process that gave it, as long as the call is live; another process, which has none,
+//! turns the call away rather than register it twice: two conversations could then be taken for one call.
 
 use std::time::Duration;
 
@@ -61,7 +61,14 @@ pub struct Rung {
 
 /// The answers of the last minutes, by the carrier's name for the call. Clones share them.
 #[derive(Clone)]
-pub(super) struct Rings(Cache<String, Rung>);
+pub(super) struct Rings(Cache<String, Answered>);
+
+/// An answer, and the call that it is about.
+#[derive(Clone)]
+struct Answered {
+    rung: Rung,
+    call_id: Option<CallId>,
+}
 
 impl Default for Rings {
     fn default() -> Self {
@@ -70,17 +77,25 @@ impl Default for Rings {
 }
 
 impl Intake {
-    /// Answers a carrier, once for each call.
+    /// Answers a carrier, once for each call. One that is over is not connected again: its slot may be somebody else's.
     pub async fn ring(&self, ring: Ring) -> Result<Rung, IntakeError> {
         let answer = self.answer(&ring);
         let entry = self.rings.0.entry_by_ref(&ring.call_sid).or_try_insert_with(answer).await;
         let entry = entry.map_err(|error| (*error).clone())?;
         let is_fresh = entry.is_fresh();
-        let answered = entry.into_value();
-        Ok(if is_fresh { answered } else { Rung { word: "duplicate", ..answered } })
+        let Answered { rung, call_id } = entry.into_value();
+        if is_fresh {
+            return Ok(rung);
+        }
+        let may_stand = match (&rung.reply, call_id) {
+            (Reply::Connect(_), Some(call_id)) => self.is_active(call_id).await,
+            (Reply::Connect(_), None) => false,
+            (Reply::Busy | Reply::Rejected, _) => true,
+        };
+        Ok(Rung { word: "duplicate", reply: if may_stand { rung.reply } else { Reply::Busy } })
     }
 
-    async fn answer(&self, ring: &Ring) -> Result<Rung, IntakeError> {
+    async fn answer(&self, ring: &Ring) -> Result<Answered, IntakeError> {
         let permit = DialPermit::new(Moment::now(), self.directory.services().dial_within);
         let agent_id = ring.agent_id.clone();
         let received = Received {
@@ -94,13 +109,14 @@ impl Intake {
             Some(call_id) => self.store.session(call_id).await?,
             None => None,
         };
-        match session {
+        let told = match session {
             // Whoever stored the admission registers the call.
             Some(session) if outcome.word == "admitted" && session.record.status == Status::Active => {
-                Ok(self.connect(&session, ring, permit).await)
+                self.connect(&session, ring, permit).await
             }
-            session => Ok(Rung { word: outcome.word, reply: refusal_of(session.as_ref()) }),
-        }
+            session => Rung { word: outcome.word, reply: refusal_of(session.as_ref()) },
+        };
+        Ok(Answered { rung: told, call_id: outcome.call_id })
     }
 
     async fn connect(&self, session: &Session, ring: &Ring, permit: DialPermit) -> Rung {

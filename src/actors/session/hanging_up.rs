@@ -12,7 +12,9 @@ use chrono::{DateTime, Utc};
 use super::CallSessionActor;
 use super::log::Entry;
 use crate::domain::back_off::BackOff;
-use crate::domain::call::{Command, EndReason, LiveCall, Phase, Placement, ReferenceKind, References, Slot, Witness};
+use crate::domain::call::{
+    Asked, Command, EndReason, LiveCall, Phase, Placement, ReferenceKind, References, Slot, Witness,
+};
 use crate::domain::phone::without_numbers;
 use crate::provider::{ConversationState, HangUp, HangUpWay};
 use crate::sources;
@@ -75,7 +77,9 @@ impl CallSessionActor {
                 match provider.find(call_id, user_id.as_deref(), since).await {
                     Ok(Some(found)) => {
                         return Ok(match found.state {
-                            ConversationState::Live => Command::ObserveLive { references: found.references },
+                            ConversationState::Live => {
+                                Command::ObserveLive { references: found.references, asked: Asked::WhileLive }
+                            }
                             ConversationState::Over { at } => ended(found.references, at),
                         });
                     }

@@ -50,6 +50,8 @@ pub struct CallSessionActor {
     resolving: bool,
     /// The end of its maximum duration is awaited.
     limited: bool,
+    /// Since when it is known here to be live at the provider, where it has a maximum duration.
+    seen_live: Option<Instant>,
     last_message: Instant,
 }
 
@@ -86,6 +88,7 @@ impl CallSessionActor {
             hang_up: HangUpState::default(),
             resolving: false,
             limited: false,
+            seen_live: None,
             last_message: Instant::now(),
         }
     }

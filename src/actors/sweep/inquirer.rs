@@ -21,6 +21,9 @@ const NAMED: usize = 20;
 /// So many pages in a row that bring nobody new are no list.
 const IDLE_PAGES: u32 = 20;
 
+/// No provider carries more calls at once.
+const MOST_LISTED: usize = 1_000_000;
+
 /// How many questions a sweep may ask.
 #[derive(Clone, Copy, Debug)]
 pub struct Courtesy {
@@ -130,7 +133,7 @@ impl<'a> Inquirer<'a> {
                 return Ok(listed);
             }
             idle = if listed.len() > known { 0 } else { idle + 1 };
-            if idle >= IDLE_PAGES || page.next_cursor == cursor {
+            if idle >= IDLE_PAGES || listed.len() > MOST_LISTED || page.next_cursor == cursor {
                 let error = ProviderError("the list of conversations does not come to an end".to_owned());
                 self.note(&error);
                 return Err(error);

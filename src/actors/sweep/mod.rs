@@ -235,6 +235,7 @@ impl Sweep {
         if scope.compares_the_provider() {
             let listed = inquirer.list(&self.partition().await?, &self.progress).await.ok();
             report.listed = listed.as_ref().map(|listed| listed.conversations.len());
+            report.counted = listed.as_ref().and_then(|listed| listed.count);
             planner = planner.with_provider(listed);
         }
         self.read_table(&mut planner, report).await?;

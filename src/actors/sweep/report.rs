@@ -38,6 +38,8 @@ pub struct Report {
     pub in_doubt: usize,
     /// Live conversations by the provider's list; none where it was not read.
     pub listed: Option<usize>,
+    /// The same by its count.
+    pub counted: Option<u64>,
     /// What did not answer.
     pub unanswered: Vec<String>,
 }
@@ -103,6 +105,7 @@ impl Report {
             "corrections": corrections,
             "moreCorrections": self.more_corrections,
             "providerListed": self.listed,
+            "providerCount": self.counted,
             "inDoubt": self.in_doubt,
             "unanswered": self.unanswered,
         })

@@ -52,7 +52,12 @@ impl Sweep {
             self.progress.advance(1);
             let (stranger, notice) = match found {
                 Ok(Some(found)) if found.state == ConversationState::Live => self.recognise(found, &undecided).await?,
-                Ok(_) => (Stranger::Over, None),
+                Ok(Some(_)) => (Stranger::Over, None),
+                Ok(None) => {
+                    // It may be live, and nobody counts it: whoever reads the report is to know.
+                    report.no_answer(&format!("the provider lists the conversation {id} as live, and denies it"));
+                    (Stranger::Unanswered, None)
+                }
                 Err(_) => (Stranger::Unanswered, None),
             };
             let correction = planner.stranger(&id, stranger, &self.now());

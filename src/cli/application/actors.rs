@@ -91,6 +91,7 @@ impl Actors {
             metrics: Arc::clone(metrics),
             dial_within: settings.capacity.dial_within,
             idle_after: settings.sessions.idle_after,
+            clock_grace: settings.reconcile.grace,
             hang_up_ways: hang_up_ways(settings)?,
             stall_limits: stall_limits_of(settings),
             supervisor: OnceLock::new(),

@@ -44,7 +44,7 @@ use crate::store::{EventStore, ProcessLock, Sharing, Store, StoreError, StoreOpt
 use crate::telemetry::Metrics;
 use actors::Actors;
 use clock::{keep_clock, set_clock};
-use options::{app_state, plans_of, provider_of, retry_after_of, watch_limits_of};
+use options::{app_state, hang_up_ways, plans_of, provider_of, retry_after_of, watch_limits_of};
 use past::{adopt_the_past, take_up_duties};
 pub(super) use stopping::stop_signal;
 use webhooks::{Webhooks, webhooks_of};
@@ -118,6 +118,8 @@ impl Application {
     /// Opens the database, starts the actors and listens.
     pub async fn build(settings: Settings, overrides: Overrides) -> Result<Self, StartError> {
         refuse_several_providers(&settings)?;
+        // What the settings contradict is said before anything is touched.
+        hang_up_ways(&settings)?;
         let numbering_plans = tokio::task::spawn_blocking(load_numbering_plans);
         let sharing = if settings.redis.url.is_some() { Sharing::Shared } else { Sharing::Alone };
         let (store, lock, doors) = open(&settings, sharing).await?;
@@ -125,6 +127,7 @@ impl Application {
         let metrics = Arc::new(Metrics::new());
         let roster = Roster::new(Arc::clone(&metrics));
         let plans = Arc::new(plans_of(&settings)?);
+        plans.iter().for_each(|(plan, _)| metrics.know_plan(plan.as_str()));
         let pool = Pool {
             id: PoolId::default_pool(),
             cap: settings.capacity.global_cap,
@@ -163,9 +166,8 @@ impl Application {
         });
         if settings.redis.url.is_none() {
             adopt_the_past(&gate, simulator.is_some()).await?;
-        } else {
-            take_up_duties(&gate).await;
         }
+        actix::spawn(take_up_duties(gate.clone(), sharing));
         watch_pool(gate.clone());
         ping_sessions(gate.clone());
         keep_clock(gate.clone());

@@ -8,7 +8,7 @@ mod remote;
 
 use serde_json::Value;
 
-use super::{ConfigFile, Failure};
+use super::{ConfigFile, Failure, print_line};
 use crate::settings::{Secret, Settings};
 use remote::{Asked, Remote};
 
@@ -41,7 +41,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
             Asked::NobodyThere(_) => alone::sweep(settings).await?,
         },
     };
-    println!("{}", serde_json::to_string_pretty(&report).expect("a report is a map with text keys"));
+    print_line(serde_json::to_string_pretty(&report).expect("a report is a map with text keys"));
     if report["success"] == Value::Bool(true) {
         Ok(())
     } else {

@@ -40,6 +40,15 @@ pub enum InboundDecision {
     },
 }
 
+/// How a call stood, for us, when the provider was asked about it: its answer may be older than what is known by now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// It was live: that it is over was learnt later.
+    WhileLive,
+    /// It was over already.
+    WhileOver,
+}
+
 /// What can be asked of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
@@ -72,6 +81,8 @@ pub enum Command {
     ObserveLive {
         /// Its names.
         references: References,
+        /// How it stood when the provider was asked.
+        asked: Asked,
     },
     /// It was certainly not dialled, or refused.
     FailPlacement {
@@ -125,7 +136,7 @@ impl Command {
         let none = References::none;
         match self {
             Self::ConfirmPlacement { witness, .. } => Self::ConfirmPlacement { references: none(), witness },
-            Self::ObserveLive { .. } => Self::ObserveLive { references: none() },
+            Self::ObserveLive { asked, .. } => Self::ObserveLive { references: none(), asked },
             Self::End { reason, at, witness, note, .. } => Self::End { reason, at, references: none(), witness, note },
             command => command,
         }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::command::{Command, Context, InboundDecision, Refusal};
+use super::command::{Asked, Command, Context, InboundDecision, Refusal};
 use super::event::{CallEvent, EventKind};
 use super::reason::{EndReason, Witness};
 use super::reference::References;
@@ -73,7 +73,7 @@ fn decide_live(live: &LiveCall, command: Command, now: DateTime<Utc>) -> Vec<Eve
     };
     match command {
         Command::ConfirmPlacement { references, witness } => confirmed(references, witness),
-        Command::ObserveLive { references } => confirmed(references, Witness::LookUp),
+        Command::ObserveLive { references, .. } => confirmed(references, Witness::LookUp),
         Command::FailPlacement { reason, detail, retry_after_seconds } if placement != Placement::Confirmed => {
             vec![EventKind::PlacementFailed { reason, detail, retry_after_seconds }]
         }
@@ -104,7 +104,12 @@ fn decide_over(over: &OverCall, command: Command) -> Result<Vec<EventKind>, Refu
     let revived = |references, witness| vec![EventKind::CallRevived { references, witness }];
     match command {
         Command::RequestTermination { .. } => Err(Refusal::AlreadyOver),
-        Command::ObserveLive { references } => Ok(revived(references, Witness::LookUp)),
+        // The provider has said that it is over since it was asked: its latest word counts. If that was wrong, the next
+        // sweep finds the conversation and asks about it again.
+        Command::ObserveLive { references, asked: Asked::WhileLive } if over.witness.is_the_provider() => {
+            Ok(learned(&over.references, &references))
+        }
+        Command::ObserveLive { references, .. } => Ok(revived(references, Witness::LookUp)),
         // The answer to our own dialling, after we had concluded that nothing was dialled or that it is gone:
         // the call may be ringing now. Where the provider itself had said that it is over, the answer is merely late.
         Command::ConfirmPlacement { references, witness: Witness::Answer } if !over.witness.is_the_provider() => {

@@ -23,7 +23,7 @@ mod properties;
 mod specification;
 
 pub use asking::{Asking, Next};
-pub use command::{Command, Context, InboundDecision, Refusal};
+pub use command::{Asked, Command, Context, InboundDecision, Refusal};
 pub use consequences::{Consequence, LedgerNews, Settlement, Standing, StandingNews, news_for_the_ledger};
 pub use decide::decide;
 pub use duty::Duty;

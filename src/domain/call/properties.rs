@@ -5,6 +5,10 @@ use super::*;
 use chrono::{DateTime, TimeDelta};
 use proptest::prelude::*;
 
+fn asked() -> impl Strategy<Value = Asked> {
+    prop::sample::select(&[Asked::WhileLive, Asked::WhileOver][..])
+}
+
 fn commands() -> impl Strategy<Value = Command> {
     let reason = || prop::sample::select(EndReason::ALL);
     let witness = || prop::sample::select(Witness::ALL);
@@ -15,7 +19,7 @@ fn commands() -> impl Strategy<Value = Command> {
         prop::sample::select(TerminationReason::ALL).prop_map(|reason| receive(InboundDecision::Terminate { reason })),
         prop::sample::select(TerminationReason::ALL).prop_map(|reason| receive(InboundDecision::TurnAway { reason })),
         witness().prop_map(placed),
-        "[a-c]".prop_map(|name| Command::ObserveLive { references: names(&[&name]) }),
+        ("[a-c]", asked()).prop_map(|(name, asked)| Command::ObserveLive { references: names(&[&name]), asked }),
         reason().prop_map(fail),
         prop::sample::select(Doubt::ALL).prop_map(|doubt| Command::DoubtPlacement { doubt }),
         (reason(), witness()).prop_map(|(reason, witness)| end(reason, witness)),

@@ -60,8 +60,12 @@ pub(super) fn stalled() -> Command {
 const DOUBT: Command = Command::DoubtPlacement { doubt: Doubt::Timeout };
 const HANG_UP: Command = Command::RequestTermination { reason: TerminationReason::Operator };
 
+fn seen_live(asked: Asked) -> Command {
+    Command::ObserveLive { references: names(&["conv_1"]), asked }
+}
+
 fn live() -> Command {
-    Command::ObserveLive { references: names(&["conv_1"]) }
+    seen_live(Asked::WhileOver)
 }
 
 struct Given(Vec<CallEvent>);
@@ -376,12 +380,20 @@ fn another_name_is_learnt_in_every_state_that_has_names() {
 #[case::doubt(DOUBT)]
 #[case::ended(end(EndReason::NoAnswer, Witness::Webhook))]
 #[case::confirmed(Command::ConfirmTermination)]
+#[case::a_look_that_began_before_it(seen_live(Asked::WhileLive))]
 fn what_comes_after_the_providers_end_changes_nothing(#[case] command: Command) {
     given(ended()).when(command).nothing();
 }
 
+#[test]
+fn a_call_that_the_provider_shows_as_live_after_its_end_is_hung_up_as_late() {
+    let then = given(ended()).when(live()).events(&["CallRevived"]);
+    then.is(Status::Terminating, SlotState::Overflow, Some(EndReason::Late));
+}
+
 #[rstest]
 #[case::look_up(live())]
+#[case::a_look_that_began_before_it_was(seen_live(Asked::WhileLive))]
 #[case::answer(placed(Witness::Answer))]
 fn a_call_that_was_given_up_and_comes_alive_is_hung_up_as_late(#[case] command: Command) {
     given(given_up()).when(command).events(&["CallRevived"]).is(

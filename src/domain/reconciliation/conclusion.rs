@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use super::policy::{Now, Policy};
 use super::question::Look;
 use super::row::Row;
-use crate::domain::call::{Command, EndReason, References, Witness};
+use crate::domain::call::{Asked, Command, EndReason, References, Witness};
 
 /// What was seen of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub(super) struct Evidence {
     pub(super) missing_for: Option<TimeDelta>,
     /// In this sweep the provider answered for some conversation that was once bound: it is the right account.
     pub(super) account_proven: bool,
+    /// The provider counts more live calls than it lists: whatever is missing may be among them.
+    pub(super) list_is_short: bool,
 }
 
 /// What it means.
@@ -47,18 +49,20 @@ pub(super) fn conclude(row: &Row, seen: Seen, evidence: Evidence, policy: &Polic
     let longest = if row.perhaps_erased(policy) { policy.blind_max_age } else { policy.max_call_age };
     // A provider that denies every conversation is no better than one that is silent.
     let credible = evidence.account_proven || age >= policy.blind_max_age;
+    let complete = !evidence.list_is_short || age >= policy.blind_max_age;
     match seen {
         Seen::Answer(Look::Live(_)) if bound && row.was_placed() => Conclusion::Sound,
-        Seen::Answer(Look::Live(references)) => {
-            Conclusion::Tell(Box::new(Command::ObserveLive { references }), "placement_confirmed")
-        }
+        Seen::Answer(Look::Live(references)) => Conclusion::Tell(
+            Box::new(Command::ObserveLive { references, asked: Asked::WhileLive }),
+            "placement_confirmed",
+        ),
         Seen::Answer(Look::Over { references, at }) => {
             let reason = EndReason::ProviderEnded;
             let command = Command::End { reason, at, references, witness: Witness::LookUp, note: None };
             Conclusion::Tell(Box::new(command), reason.as_str())
         }
         Seen::Unclaimed if twice && age >= policy.bind_timeout => end(EndReason::NeverBound),
-        Seen::Answer(Look::Missing) if twice && !row.was_placed() => not_dialled(),
+        Seen::Answer(Look::Missing) if twice && !row.was_placed() && complete => not_dialled(),
         Seen::Answer(Look::Missing) if twice && credible && age >= longest => end(EndReason::AgedOut),
         Seen::Answer(Look::Missing) if twice && evidence.account_proven && !row.perhaps_erased(policy) => {
             end(EndReason::ProviderMissing)

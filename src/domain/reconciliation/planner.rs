@@ -277,8 +277,8 @@ impl<'a> Planner<'a> {
         let answered_for_us = doubtful.values().any(|row| {
             row.conversation().is_some() && matches!(looks.get(&row.call_id), Some(Look::Live(_) | Look::Over { .. }))
         });
-        // Where the provider counts more live calls than it lists, what it denies may be among them.
-        let account_proven = (knows_us || answered_for_us) && !self.list_is_cut_short();
+        let list_is_short = self.list_is_cut_short();
+        let account_proven = (knows_us || answered_for_us) && !list_is_short;
         self.memory.absent.keep_only(|call_id| doubtful.contains_key(call_id));
         let mut corrections = Vec::new();
         for row in doubtful.into_values() {
@@ -288,14 +288,15 @@ impl<'a> Planner<'a> {
                 Doubt::Unclaimed => Seen::Unclaimed,
                 Doubt::Blind => Seen::Answer(Look::Unanswered),
             };
-            corrections.extend(self.concluded(&row, seen, account_proven, now));
+            let missing_for = self.memory.absent.since(&row.call_id, now);
+            let evidence = Evidence { missing_for, account_proven, list_is_short };
+            corrections.extend(self.concluded(&row, seen, evidence, now));
         }
         corrections
     }
 
-    fn concluded(&mut self, row: &Row, seen: Seen, account_proven: bool, now: &Now) -> Option<Correction> {
+    fn concluded(&mut self, row: &Row, seen: Seen, evidence: Evidence, now: &Now) -> Option<Correction> {
         let call_id = row.call_id;
-        let evidence = Evidence { missing_for: self.memory.absent.since(&call_id, now), account_proven };
         match conclude(row, seen, evidence, self.policy, now) {
             Conclusion::Unknown => None,
             Conclusion::StillMissing => {

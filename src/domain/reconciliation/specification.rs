@@ -10,7 +10,7 @@ use super::question::{Doubt, doubt};
 use super::*;
 use crate::domain::admission::Holder;
 use crate::domain::call::{
-    Command, Direction, EndReason, Profile, Record, Reference, References, Slot, SlotState, Source, Status,
+    Asked, Command, Direction, EndReason, Profile, Record, Reference, References, Slot, SlotState, Source, Status,
 };
 use crate::domain::ids::{CallId, PoolId};
 
@@ -125,7 +125,7 @@ fn what_is_to_be_known(#[case] row: Row, #[case] listed: Option<bool>, #[case] e
 
 /// What the sweep concludes, in a word.
 fn concluded(row: &Row, seen: Seen, missing_for: Option<i64>, account_proven: bool) -> &'static str {
-    let evidence = Evidence { missing_for: missing_for.map(s), account_proven };
+    let evidence = Evidence { missing_for: missing_for.map(s), account_proven, list_is_short: false };
     match conclude(row, seen, evidence, &policy(), &at(0)) {
         Conclusion::Sound => "sound",
         Conclusion::StillMissing => "still missing",
@@ -280,8 +280,9 @@ fn a_stranger_that_is_ours_is_told_so(#[case] row: Row, #[case] expected: Option
     let ours = Stranger::Ours { row: Box::new(row), references: names() };
     let correction = planner.stranger("conv_1", ours, &at(0));
     assert_eq!(correction.as_ref().map(Correction::reason), expected);
-    if let Some(Correction::Tell { command, .. }) = correction {
-        assert_eq!(*command, Command::ObserveLive { references: names() });
+    if let Some(Correction::Tell { command, reason, .. }) = correction {
+        let asked = if reason == "late" { Asked::WhileOver } else { Asked::WhileLive };
+        assert_eq!(*command, Command::ObserveLive { references: names(), asked });
     }
 }
 
@@ -334,6 +335,22 @@ fn an_inbound_call_that_never_became_a_conversation_ends_only_where_every_conver
     assert!(unbound_twice(none, Some(&listed(&[], Some(1)))).is_empty(), "the list is shorter than the count");
     assert!(unbound_twice(none, Some(&listed(&[], None))).is_empty(), "nothing says that the list is whole");
     assert!(unbound_twice(none, None).is_empty(), "there is no list");
+}
+
+#[test]
+fn i1_an_uncertain_placement_is_not_given_up_while_the_provider_counts_a_call_that_it_does_not_list() {
+    for (count, told) in [(0, vec!["provider_missing"]), (1, vec![])] {
+        let (policy, mut memory) = (policy(), Memory::default());
+        let uncertain = row(Status::Uncertain, 100);
+        let mut reasons = Vec::new();
+        for seconds in [0, 30] {
+            let mut planner = Planner::new(&policy, &mut memory).with_provider(Some(listed(&[], Some(count))));
+            planner.table(std::slice::from_ref(&uncertain), &at(seconds));
+            let corrections = planner.answers(vec![(uncertain.call_id, Look::Missing)], &at(seconds));
+            reasons.extend(corrections.iter().map(Correction::reason));
+        }
+        assert_eq!(reasons, told, "{count}");
+    }
 }
 
 /// A call that the list has not and that the provider denies, looked at twice, while another call of ours is listed.

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::correction::Correction;
 use super::policy::{Now, Policy};
 use super::row::Row;
-use crate::domain::call::{Command, References, Status};
+use crate::domain::call::{Asked, Command, References, Status};
 
 /// What a stranger turned out to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +39,14 @@ pub(super) fn reunion(row: &Row, references: References, policy: &Policy, now: &
         // The answer to the placement is on its way; the provider's list may lag behind the end.
         return None;
     }
-    let reason = if row.record.status.is_live() { "placement_confirmed" } else { "late" };
-    Some(Correction::Tell { call_id: row.call_id, command: Box::new(Command::ObserveLive { references }), reason })
+    let (reason, asked) = if row.record.status.is_live() {
+        ("placement_confirmed", Asked::WhileLive)
+    } else {
+        ("late", Asked::WhileOver)
+    };
+    Some(Correction::Tell {
+        call_id: row.call_id,
+        command: Box::new(Command::ObserveLive { references, asked }),
+        reason,
+    })
 }

@@ -9,8 +9,8 @@ use rstest::rstest;
 use super::support::*;
 use crate::domain::admission::Holder;
 use crate::domain::call::{
-    Command, Direction, Doubt, EndReason, InboundDecision, Record, Reference, References, TerminationReason, Witness,
-    replay,
+    Asked, Command, Direction, Doubt, EndReason, InboundDecision, Record, Reference, References, TerminationReason,
+    Witness, replay,
 };
 use crate::store::{Conflict, EventStore, Store};
 
@@ -46,7 +46,7 @@ fn commands() -> impl Strategy<Value = Command> {
             decision,
         }),
         3 => (names(), witness()).prop_map(|(references, witness)| Command::ConfirmPlacement { references, witness }),
-        1 => names().prop_map(|references| Command::ObserveLive { references }),
+        1 => names().prop_map(|references| Command::ObserveLive { references, asked: Asked::WhileOver }),
         1 => (reason(), prop::option::of(0u64..90)).prop_map(|(reason, retry_after_seconds)| {
             Command::FailPlacement { reason, detail: "näh".to_owned(), retry_after_seconds }
         }),
@@ -78,7 +78,7 @@ fn told_apart(command: Command, story: u64) -> Command {
         Command::ConfirmPlacement { references, witness } => {
             Command::ConfirmPlacement { references: apart(references), witness }
         }
-        Command::ObserveLive { references } => Command::ObserveLive { references: apart(references) },
+        Command::ObserveLive { references, asked } => Command::ObserveLive { references: apart(references), asked },
         Command::End { reason, at, references, witness, note } => {
             Command::End { reason, at, references: apart(references), witness, note }
         }

@@ -139,6 +139,30 @@ async fn the_live_calls_are_counted_by_state_and_by_business(#[values(Sqlite, Po
     assert_eq!(store.live_sessions().await.unwrap().len(), 4);
 }
 
+#[rstest]
+#[tokio::test]
+async fn hang_ups_that_take_long_are_counted_and_nothing_that_reads_like_one(#[values(Sqlite, Postgres)] on: Database) {
+    const HANG_UP: Command = Command::RequestTermination { reason: TerminationReason::Operator };
+    let store = fresh(on).await;
+    let report = || Command::ReportStall { attempts: 10, detail: "refused".to_owned() };
+    let mut alike = told(&store, receive(&conversations(&[r#""hangUpStalled":true"#]))).await;
+    alike.tell(&store, HANG_UP).await;
+    told(&store, receive(&conversations(&["conv_1"]))).await.tell(&store, HANG_UP).await;
+    assert_eq!(store.count_stalled().await.unwrap(), 0);
+
+    let mut stalled = Vec::new();
+    for conversation in ["conv_2", "conv_3"] {
+        let mut call = told(&store, receive(&conversations(&[conversation]))).await;
+        call.tell(&store, HANG_UP).await;
+        call.tell(&store, report()).await;
+        stalled.push(call);
+    }
+    assert_eq!(store.count_stalled().await.unwrap(), 2);
+
+    stalled[0].tell(&store, over(EndReason::Completed)).await;
+    assert_eq!(store.count_stalled().await.unwrap(), 1);
+}
+
 fn word((status, calls): (Status, u64)) -> (&'static str, u64) {
     (status.as_str(), calls)
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use callgate::domain::back_off::BackOff;
-use callgate::domain::call::{Command, EndReason, Phase, Placement, StallLimits, TerminationReason, Witness};
+use callgate::domain::call::{Asked, Command, EndReason, Phase, Placement, StallLimits, TerminationReason, Witness};
 use callgate::domain::ids::CallId;
 use callgate::provider::{Conversation, ConversationState};
 use chrono::TimeDelta;
@@ -150,7 +150,9 @@ impl World {
 
 fn found(conversation: Conversation) -> Command {
     match conversation.state {
-        ConversationState::Live => Command::ObserveLive { references: conversation.references },
+        ConversationState::Live => {
+            Command::ObserveLive { references: conversation.references, asked: Asked::WhileLive }
+        }
         ConversationState::Over { at } => Command::End {
             reason: EndReason::ProviderEnded,
             at,
