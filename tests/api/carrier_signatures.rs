@@ -65,7 +65,11 @@ async fn without_an_account_there_are_no_such_addresses_and_what_cannot_be_read_
         gate.post_form(path, &nameless).await.problem(400, "INVALID_REQUEST");
         gate.post_form(path, &ringing("SCL_1")).await.problem(400, "INVALID_REQUEST");
     }
-    let unknown = format!("{VOICE}?agent=agent_in");
-    gate.post_form(&unknown, &ringing("CA1")).await.problem(400, "INVALID_REQUEST");
+    let nobody = format!("{VOICE}?agentId=");
+    gate.post_form(&nobody, &ringing("CA1")).await.problem(400, "INVALID_REQUEST");
     gate.holds(0).await;
+    // What else its owner writes into the address is no matter.
+    let more = gate.post_form(&format!("{VOICE_OF_AGENT}&region=eu"), &ringing("CA1")).await;
+    assert!(more.text().contains("<Connect>"), "{more}");
+    gate.holds(1).await;
 }
