@@ -200,7 +200,7 @@ for needed in ("DATABASE_URL", "REDIS_URL", "CALLGATE__AUTH__ADMIN_KEY"):
 operations = Path("docs/OPERATIONS.md")
 problems = text("src/http/problem.rs")
 for path in [Path("deploy/prometheus-rules.yml")] + [operations] * operations.exists():
-    for name in sorted(set(re.findall(r"\b(?:callgate|platform|concurrent|elevenlabs)_[a-z0-9_]+[a-z0-9]\b", text(path)))):
+    for name in sorted(set(re.findall(r"(?<!\.)\b(?:callgate|platform|concurrent|elevenlabs)_[a-z0-9_]+[a-z0-9]\b", text(path)))):
         base = re.sub(r"_(bucket|sum|count)$", "", name)
         tables = name in ("callgate_call_id", "callgate_capacity")
         demand(base in metrics or tables, f"{path}: there is no metric {name}")
