@@ -40,9 +40,10 @@ pub(super) async fn list(
     _: CanRead,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
-    let query = request::query(&request, &["limit"])?;
+    let query = request::query(&request, &["limit", "scope"])?;
     let limit = request::limit(query.text("limit"), 20, 200, &request)?;
-    let runs = state.gate.store().runs(limit).await;
+    let scope = query.value::<Scope>("scope")?;
+    let runs = state.gate.store().runs(limit, scope.map(Scope::as_str)).await;
     let runs = runs.map_err(|error| Problem::store(&error, &state.gate, &request))?;
     let runs: Vec<Value> = runs
         .into_iter()

@@ -49,9 +49,13 @@ impl Store {
         Ok(())
     }
 
-    /// The latest `limit` sweeps, newest first.
-    pub async fn runs(&self, limit: u64) -> Result<Vec<Run>, StoreError> {
-        let rows = Entity::find().order_by_desc(Column::StartedAt).limit(limit).all(self.reader()).await?;
+    /// The latest `limit` sweeps of a scope, or of any, newest first.
+    pub async fn runs(&self, limit: u64, scope: Option<&str>) -> Result<Vec<Run>, StoreError> {
+        let mut query = Entity::find();
+        if let Some(scope) = scope {
+            query = query.filter(Column::Scope.eq(scope));
+        }
+        let rows = query.order_by_desc(Column::StartedAt).limit(limit).all(self.reader()).await?;
         Ok(rows
             .into_iter()
             .map(|row| Run {

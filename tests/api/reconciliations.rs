@@ -32,6 +32,10 @@ async fn a_sweep_reports_in_the_shape_of_the_contract_and_finds_nothing_where_no
     assert!(report["durationMs"].is_u64(), "{report}");
     let latest = gate.get("/api/reconciliations").await.text();
     assert!(latest.contains("ledgerActiveCount"), "{latest}");
+    let of = async |scope: &str| gate.get(&format!("/api/reconciliations?scope={scope}")).await;
+    assert_eq!(of("full").await.json()["reconciliations"].as_array().unwrap().len(), 1);
+    assert_eq!(of("ledger").await.json(), json!({"reconciliations": []}));
+    of("half").await.problem(400, "INVALID_REQUEST");
     gate.holds(2).await;
 }
 

@@ -6,12 +6,14 @@
 //! | `inquirer` | what is asked of the provider, and how courteously |
 //! | `strangers` | conversations that are live and that nobody here is bound to |
 //! | `carrying_out` | corrections become events |
-//! | `report`, `progress` | what was found; how far it is |
+//! | `scope`, `report`, `progress` | how much is compared; what was found; how far it is |
 
 mod carrying_out;
+mod error;
 mod inquirer;
 mod progress;
 mod report;
+mod scope;
 mod strangers;
 
 use std::sync::Arc;
@@ -21,23 +23,25 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{StreamExt, stream};
 
 use super::capacity::{Glance, Holders, Snapshot, Surveyed};
-use super::inbound::{Intake, IntakeError};
+use super::inbound::Intake;
 use super::session::Wake;
 use crate::domain::admission::Holder;
 use crate::domain::ids::PoolId;
 use crate::domain::reconciliation::{Memory, Now, Planner, Policy, Row};
 use crate::ledger::LedgerMode;
-use crate::provider::{ProviderError, VoiceProvider};
+use crate::provider::VoiceProvider;
 use crate::sources;
-use crate::store::{Session, Store, StoreError};
+use crate::store::{Session, Store};
 use crate::telemetry::Metrics;
 
 use inquirer::Inquirer;
 use strangers::Patience;
 
+pub use error::SweepError;
 pub use inquirer::Courtesy;
 pub use progress::{Progress, Step};
 pub use report::Report;
+pub use scope::Scope;
 
 /// A ledger that takes longer to say how it stands is no basis for a sweep.
 const GLANCE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -57,86 +61,6 @@ const EARLY_ENDS_KEPT: TimeDelta = TimeDelta::days(1);
 const ONE_CHAIN: u64 = 1_000;
 /// Into how many.
 const CHAINS: u64 = 16;
-
-/// Which views are compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// Ledger, table and provider.
-    Full,
-    /// Ledger against table.
-    Ledger,
-    /// Table against provider.
-    Provider,
-    /// Table against provider, where the provider's count says that some call is over.
-    Ends,
-}
-
-impl Scope {
-    /// Whether a sweep of this scope compares all that one of the other would.
-    pub fn covers(self, other: Self) -> bool {
-        match self {
-            Self::Full => true,
-            Self::Provider => matches!(other, Self::Provider | Self::Ends),
-            Self::Ledger | Self::Ends => self == other,
-        }
-    }
-
-    fn compares_the_ledger(self) -> bool {
-        matches!(self, Self::Full | Self::Ledger)
-    }
-
-    fn compares_the_provider(self) -> bool {
-        self != Self::Ledger
-    }
-
-    /// The word used in JSON and metrics.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Full => "full",
-            Self::Ledger => "ledger",
-            Self::Provider => "provider",
-            Self::Ends => "ends",
-        }
-    }
-}
-
-/// A sweep that could not begin, or not go on.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SweepError {
-    /// Nobody holds anything, as far as this replica can see.
-    #[error("the sweep was cut short: the ledger does not answer, or is being rebuilt")]
-    Ledger,
-    /// The table, or a session, does not answer.
-    #[error("the sweep was cut short: {0}")]
-    Store(String),
-    /// The provider does not answer, where its answer is all there is.
-    #[error("the sweep was cut short: {0}")]
-    Provider(String),
-    /// It took longer than any sweep may keep others waiting.
-    #[error("the sweep was cut short: it took more than {} minutes", LONGEST_RUN.as_secs() / 60)]
-    TooLong,
-    /// It will never be known how far it came.
-    #[error("the supervisor crashed")]
-    Crashed,
-}
-
-impl From<StoreError> for SweepError {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error.to_string())
-    }
-}
-
-impl From<IntakeError> for SweepError {
-    fn from(error: IntakeError) -> Self {
-        Self::Store(error.to_string())
-    }
-}
-
-impl From<ProviderError> for SweepError {
-    fn from(error: ProviderError) -> Self {
-        Self::Provider(error.to_string())
-    }
-}
 
 /// Everything a sweep looks at and works with.
 pub struct Sweep {
@@ -245,7 +169,7 @@ impl Sweep {
             self.metrics.ledger_drift.set(report.drift.into());
         }
         if scope.compares_the_provider() {
-            self.meet_strangers(&mut planner, &inquirer, Patience::Some, report).await?;
+            self.meet_strangers(&mut planner, &inquirer, Patience::Granted, report).await?;
             self.ask_about_doubtful(&mut planner, &inquirer, report).await?;
             if self.now().clock_steady {
                 self.store.forget_early_ends(sources::now() - EARLY_ENDS_KEPT).await?;
@@ -332,7 +256,7 @@ impl Sweep {
         let policy = Policy { grace: TimeDelta::zero(), ..self.policy };
         let mut planner = Planner::new(&policy, &mut memory).with_provider(Some(listed));
         self.read_table(&mut planner, &mut report).await?;
-        self.meet_strangers(&mut planner, &inquirer, Patience::None, &mut report).await?;
+        self.meet_strangers(&mut planner, &inquirer, Patience::Denied, &mut report).await?;
         self.progress.rest();
         if let Some(error) = inquirer.unanswered().pop() {
             return Err(SweepError::Provider(error));

@@ -20,9 +20,9 @@ const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(2);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Patience {
     /// It is.
-    Some,
+    Granted,
     /// It is taken in at once.
-    None,
+    Denied,
 }
 
 impl Sweep {
@@ -40,8 +40,8 @@ impl Sweep {
         }
         self.progress.begin("meeting unknown conversations", strangers.len());
         let undecided = match patience {
-            Patience::Some => self.store.unbound_sessions().await?,
-            Patience::None => Vec::new(),
+            Patience::Granted => self.store.unbound_sessions().await?,
+            Patience::Denied => Vec::new(),
         };
         let looks = strangers.into_iter().map(|id| async move {
             let found = inquirer.look_up(&id).await;

@@ -22,8 +22,9 @@ async fn the_latest_sweeps_come_newest_first_as_they_were_recorded(#[values(Sqli
     for moment in [1_000, 0, 1_001] {
         store.record_run(&run(moment)).await.unwrap();
     }
-    assert_eq!(store.runs(2).await.unwrap(), [run(1_001), run(1_000)]);
-    assert_eq!(store.runs(9).await.unwrap().len(), 3);
+    assert_eq!(store.runs(9, Some("ledger")).await.unwrap(), []);
+    assert_eq!(store.runs(2, None).await.unwrap(), [run(1_001), run(1_000)]);
+    assert_eq!(store.runs(9, None).await.unwrap().len(), 3);
     store.forget_runs(after_noon(1_000)).await.unwrap();
-    assert_eq!(store.runs(9).await.unwrap(), [run(1_001), run(1_000)]);
+    assert_eq!(store.runs(9, Some("full")).await.unwrap(), [run(1_001), run(1_000)]);
 }
