@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{StreamExt, stream};
 
-use super::capacity::{Glance, Holders, Snapshot, Surveyed};
+use super::capacity::{Flush, Glance, Holders, Snapshot, Surveyed};
 use super::inbound::Intake;
 use super::session::Wake;
 use crate::domain::admission::Holder;
@@ -45,6 +45,8 @@ pub use scope::Scope;
 
 /// A ledger that takes longer to say how it stands is no basis for a sweep.
 const GLANCE_TIMEOUT: Duration = Duration::from_secs(2);
+/// A ledger that takes longer to hear of what the survey found has not heard of it.
+const COUNTED_WITHIN: Duration = Duration::from_secs(10);
 /// Rows of the table that are looked at together.
 const PAGE: u64 = 1_000;
 /// Sessions that are woken at once.
@@ -265,6 +267,9 @@ impl Sweep {
         if let Some(error) = report.unanswered.pop() {
             return Err(SweepError::Store(error));
         }
+        // Whoever was taken in counts before any replica admits the next call.
+        let counted = tokio::time::timeout(COUNTED_WITHIN, self.intake.capacity.send(Flush)).await;
+        counted.ok().and_then(Result::ok).ok_or(SweepError::Ledger)?;
         self.store.mark_surveyed(&PoolId::default_pool()).await?;
         self.intake.capacity.do_send(Surveyed(epoch));
         tracing::info!(live, "the provider was asked for its live calls; admissions begin");
