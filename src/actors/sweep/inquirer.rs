@@ -242,6 +242,14 @@ mod tests {
         assert_eq!((listed.conversations.len(), listed.count), (4, Some(7)));
     }
 
+    #[actix::test]
+    async fn a_list_that_is_parted_is_read_in_one_chain_more_than_there_are_parts() {
+        let (provider, asked) = provider(|page| of(&[page], None));
+        let parts = [10, 20].map(|seconds| DateTime::from_timestamp(seconds, 0).unwrap());
+        let listed = Inquirer::new(&provider, courtesy()).list(&parts, &Progress::default()).await.unwrap();
+        assert_eq!((asked.load(Ordering::SeqCst), listed.conversations.len()), (3, 3));
+    }
+
     #[rstest]
     #[case::empty_pages(|page| of(&[], Some(page + 1)))]
     #[case::the_same_page(|page| of(&[1, 2], Some(page + 1)))]

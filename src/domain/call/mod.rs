@@ -20,7 +20,7 @@ mod state;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
-mod specification;
+pub(crate) mod specification;
 
 pub use asking::{Asking, Next};
 pub use command::{Asked, Command, Context, InboundDecision, Refusal};

@@ -9,7 +9,7 @@ fn epoch() -> DateTime<Utc> {
     DateTime::from_timestamp(1_769_500_000, 0).unwrap()
 }
 
-pub(super) fn profile(direction: Direction) -> Profile {
+pub(crate) fn profile(direction: Direction) -> Profile {
     Profile {
         pool: PoolId::default_pool(),
         business_id: "42".parse().unwrap(),

@@ -8,11 +8,12 @@ use uuid::Uuid;
 use super::specification::{at, policy, s};
 use super::*;
 use crate::domain::admission::Holder;
+use crate::domain::call::specification::profile;
 use crate::domain::call::{
-    Call, CallEvent, Command, Context, Direction, Doubt, EndReason, InboundDecision, Profile, Record, Reference,
-    References, Slot, Source, TerminationReason, Witness, decide, evolve,
+    Call, CallEvent, Command, Context, Direction, Doubt, EndReason, InboundDecision, Record, Reference, References,
+    Slot, TerminationReason, Witness, decide, evolve,
 };
-use crate::domain::ids::{CallId, PoolId};
+use crate::domain::ids::CallId;
 
 /// How far a call has come, by the table.
 #[derive(Clone, Copy, Debug)]
@@ -72,22 +73,6 @@ fn conversation(n: usize) -> String {
 
 fn names(n: usize) -> References {
     std::iter::once(Reference::conversation(conversation(n))).collect()
-}
-
-fn profile(direction: Direction) -> Profile {
-    Profile {
-        pool: PoolId::default_pool(),
-        business_id: "42".parse().unwrap(),
-        plan: "PRO".parse().unwrap(),
-        direction,
-        source: Source::api(),
-        agent_id: "agent_1".parse().unwrap(),
-        phone_number_id: None,
-        counterpart: None,
-        user_id: None,
-        request_hash: None,
-        max_duration_seconds: None,
-    }
 }
 
 /// A call by its events, and when the latest was.

@@ -9,10 +9,11 @@ use super::conclusion::{Conclusion, Evidence, Seen, conclude};
 use super::question::{Doubt, doubt};
 use super::*;
 use crate::domain::admission::Holder;
+use crate::domain::call::specification::profile;
 use crate::domain::call::{
-    Asked, Command, Direction, EndReason, Profile, Record, Reference, References, Slot, SlotState, Source, Status,
+    Asked, Command, Direction, EndReason, Record, Reference, References, Slot, SlotState, Status,
 };
-use crate::domain::ids::{CallId, PoolId};
+use crate::domain::ids::CallId;
 
 pub(super) fn policy() -> Policy {
     Policy {
@@ -45,23 +46,10 @@ fn names() -> References {
 
 /// An outbound call that was announced so many seconds ago, and quiet since.
 fn row(status: Status, age: i64) -> Row {
-    let profile = Profile {
-        pool: PoolId::default_pool(),
-        business_id: "42".parse().unwrap(),
-        plan: "PRO".parse().unwrap(),
-        direction: Direction::Outbound,
-        source: Source::api(),
-        agent_id: "agent_1".parse().unwrap(),
-        phone_number_id: None,
-        counterpart: None,
-        user_id: None,
-        request_hash: None,
-        max_duration_seconds: None,
-    };
     let announced_at = at(0).at - s(age);
     let placed = !matches!(status, Status::Placing | Status::Uncertain);
     let record = Record {
-        profile: Some(profile),
+        profile: Some(profile(Direction::Outbound)),
         references: if placed { names() } else { References::none() },
         status,
         slot: if status.is_live() { SlotState::Held } else { SlotState::Released },

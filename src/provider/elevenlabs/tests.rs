@@ -102,6 +102,21 @@ async fn a_placed_call_is_found_by_its_id_its_names_and_the_list(#[case] transpo
 }
 
 #[actix::test]
+async fn a_live_call_is_listed_in_the_stretch_of_time_in_which_it_began_and_at_both_its_ends() {
+    let simulator = simulator(5);
+    let provider = adapter(simulator.address, Transport::Twilio);
+    let began = sources::now();
+    provider.place(placement(sources::new_call_id()), permit()).await;
+    let hour = chrono::TimeDelta::hours(1);
+    let listed = async |from, to| provider.list_live(Stretch { from, to }, None).await.unwrap().conversation_ids.len();
+    assert_eq!(listed(None, Some(began)).await, 1, "its end is part of a stretch");
+    assert_eq!(listed(Some(began), None).await, 1, "and its beginning");
+    assert_eq!(listed(Some(began - hour), Some(began + hour)).await, 1);
+    assert_eq!(listed(None, Some(began - hour)).await, 0);
+    assert_eq!(listed(Some(began + hour), None).await, 0);
+}
+
+#[actix::test]
 async fn a_call_with_a_user_id_of_the_caller_is_found_among_that_users_calls() {
     let simulator = simulator(5);
     let provider = adapter(simulator.address, Transport::Twilio);
