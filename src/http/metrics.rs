@@ -5,8 +5,10 @@ use std::time::Duration;
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Utc};
 use subtle::ConstantTimeEq;
+use tokio::time::Instant;
 
 use super::auth::{bearer, require};
+use super::overview::{Figures, Lookout};
 use super::problem::Problem;
 use super::state::AppState;
 use crate::actors::Gate;
@@ -16,8 +18,8 @@ use crate::ledger::{Counts, LedgerMode};
 use crate::store::{Scope, Store, StoreError};
 use crate::telemetry::metrics::CONTENT_TYPE;
 
-/// How long a scrape waits for the database.
-const DATABASE_TIMEOUT: Duration = Duration::from_secs(2);
+/// A scrape does not wait longer than this for what is away.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// `GET /metrics`, `GET /api/concurrent-metrics/prometheus`
 pub(super) async fn get(request: HttpRequest, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
@@ -31,13 +33,13 @@ pub(super) async fn get(request: HttpRequest, state: web::Data<AppState>) -> Res
             require(&request, Scope::Read).await?;
         }
     }
-    observe(&state.gate).await;
+    tokio::join!(observe(&state.gate), observe_sales(state.watchtower.lookout()));
     Ok(HttpResponse::Ok().content_type(CONTENT_TYPE).body(state.gate.metrics().encode()))
 }
 
-/// Sets the gauges to what is so now. A part that is away is waited for no longer than a scrape may take.
+/// Sets the gauges to what is so now. What a part that is away would say stays as it was.
 async fn observe(gate: &Gate) {
-    let (capacity, asked) = tokio::join!(gate.snapshot(), tokio::time::timeout(DATABASE_TIMEOUT, ask(gate.store())));
+    let (capacity, asked) = tokio::join!(gate.snapshot(), tokio::time::timeout(PATIENCE, ask(gate.store())));
     show_capacity(gate, capacity);
     let metrics = gate.metrics();
     metrics.sessions_live.set(i64::try_from(gate.directory().counts().0).unwrap_or(i64::MAX));
@@ -87,5 +89,31 @@ fn show_capacity(gate: &Gate, capacity: Option<Capacity>) {
         let Counts { held, .. } = occupied.plans.get(plan).copied().unwrap_or_default();
         metrics.set_slots_held(plan.as_str(), held);
         metrics.set_slots_reserved(plan.as_str(), occupied.reserves.get(plan).copied().unwrap_or_default());
+    }
+}
+
+/// Sets the gauges of what was sold, as far as the ledger and the database answer.
+async fn observe_sales(lookout: &Lookout) {
+    let metrics = lookout.gate().metrics();
+    metrics.oversubscription_threshold_ratio.set(lookout.threshold().ratio());
+    let deadline = Instant::now() + PATIENCE;
+    let seen = lookout.ledger(deadline).await;
+    let sales = lookout.sales(deadline).await;
+    let callers = lookout.callers(seen.occupied(), deadline).await;
+    let figures = Figures {
+        occupied: seen.occupied(),
+        pool: &seen.pool,
+        plans: lookout.gate().plans(),
+        sales: sales.as_deref(),
+        callers: callers.as_ref(),
+    };
+    if let Some(sold) = figures.sold() {
+        metrics.oversubscription_ratio.set(sold.ratio());
+        for (plan, of_plan) in sold.plans() {
+            metrics.set_slots_sold(plan.as_str(), of_plan.slots);
+        }
+    }
+    if let Some(businesses) = figures.at_limit() {
+        metrics.businesses_at_limit.set(i64::try_from(businesses).unwrap_or(i64::MAX));
     }
 }
