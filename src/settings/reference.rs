@@ -48,7 +48,7 @@ pub fn markdown() -> String {
     for chapter in chapters(DEFAULTS) {
         let Chapter { name, note, entries } = chapter;
         // Writing to a text cannot fail.
-        let _ = write!(text, "\n## [{name}]\n\n{note}\n\n| key, variable | default | accepted | meaning |\n");
+        let _ = write!(text, "\n## `[{name}]`\n\n{note}\n\n| key, variable | default | accepted | meaning |\n");
         text.push_str("| --- | --- | --- | --- |\n");
         for entry in entries {
             let row = [names(&entry.key), default(&entry), accepted(&entry.key), entry.meaning];
