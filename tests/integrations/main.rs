@@ -10,5 +10,6 @@ mod clients;
 mod commands;
 mod document;
 mod language;
+mod links;
 mod quotations;
 mod relays;
