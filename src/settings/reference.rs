@@ -117,8 +117,9 @@ mod tests {
     #[test]
     fn the_reference_in_docs_is_what_the_settings_say_today() {
         let written = fs::read_to_string(FILE).unwrap_or_default();
-        let difference = markdown().lines().zip(written.lines()).find(|(now, then)| now != then);
-        let length = (markdown().lines().count(), written.lines().count());
+        let current = markdown();
+        let difference = current.lines().zip(written.lines()).find(|(now, then)| now != then);
+        let length = (current.lines().count(), written.lines().count());
         assert!(
             difference.is_none() && length.0 == length.1,
             "docs/CONFIGURATION.md is old; `cargo run --example configuration` writes it again ({difference:?}, lines {length:?})"
