@@ -38,7 +38,7 @@ function moment(event) {
       h("h3", {}, said.title),
       between,
       h("time", { datetime: event.occurredAt, title: dayAndTime(event.occurredAt) }, preciseTime(event.occurredAt))),
-    h("div", { class: "moment-body" }, said.detail && h("p", {}, said.detail), known.length > 0 && facts, raw));
+    h("div", { class: "moment-body" }, said.detail && event.data?.references == null && h("p", {}, said.detail), known.length > 0 && facts, raw));
   return { element, update: ({ sinceLast }) => say(between, sinceLast == null ? "" : gap(sinceLast)) };
 }
 

@@ -42,7 +42,7 @@ function entry(line) {
       mark.dataset.tone = said.tone;
       say(title, said.title);
       say(subject, whose(event));
-      say(detail, said.detail ?? "");
+      say(detail, event.type === "CallPlaced" ? "" : said.detail ?? "");
       say(times, many > 1 ? `× ${many}` : "");
       show(times, many > 1);
       grow(when, event.recordedAt, "ago");

@@ -6,8 +6,8 @@ import { now } from "../clock.js";
 
 const HOUR = 3600;
 /** A chart of a gate that has just started begins with this much room. */
-const SHORTEST = 600;
-const HEIGHT = 168;
+const SHORTEST = 300;
+const LOWEST = 168;
 
 const seconds = (at) => Date.parse(at) / 1000;
 
@@ -99,14 +99,18 @@ export class History {
   }
 
   fit() {
-    const width = this.canvas.clientWidth;
+    const [width, height] = this.size();
     if (!width) return;
     if (!this.plot) this.build();
-    else if (this.plot.width !== width) this.plot.setSize({ width, height: HEIGHT });
+    else if (this.plot.width !== width || this.plot.height !== height) this.plot.setSize({ width, height });
+  }
+
+  size() {
+    return [this.canvas.clientWidth, Math.max(LOWEST, this.canvas.clientHeight)];
   }
 
   build() {
-    const width = this.canvas.clientWidth;
+    const [width, height] = this.size();
     if (!width || !this.samples.length || !window.uPlot) return;
     this.plot?.destroy();
     const stepped = window.uPlot.paths.stepped({ align: 1 });
@@ -117,8 +121,8 @@ export class History {
     const top = this.most ?? 1;
     this.plot = new window.uPlot({
       width,
-      height: HEIGHT,
-      padding: [8, 4, 0, 0],
+      height,
+      padding: [8, 16, 0, 0],
       legend: { show: false },
       cursor: { drag: { x: false, y: false }, points: { size: 7 }, y: false },
       scales: { x: { range: () => this.range() }, y: { range: () => [0, top * 1.08] } },
@@ -128,10 +132,11 @@ export class History {
       ],
       series: [
         {},
-        { stroke: colour("--warn-fill"), fill: colour("--warn-wash"), width: 1.5, paths: stepped, points: { show: false } },
+        { stroke: colour("--warn-fill"), width: 1.5, paths: stepped, points: { show: false } },
         { stroke: colour("--accent"), fill: colour("--accent-wash"), width: 2, paths: stepped, points: { show: false } },
         { stroke: colour("--ink-3"), dash: [5, 4], width: 1.2, paths: stepped, points: { show: false } },
       ],
+      bands: [{ series: [1, 2], fill: colour("--warn-wash") }],
       hooks: { setCursor: [(plot) => this.tell(plot)] },
     }, this.columns(), this.canvas);
   }

@@ -6,7 +6,7 @@ import { meter } from "../parts/meter.js";
 import { count, counted, reason } from "../words.js";
 import { learnName } from "../names.js";
 
-const FIRST = 6;
+const FIRST = 4;
 
 function list(title, name, empty) {
   const rows = h("ul", { class: "meters" });
@@ -86,13 +86,14 @@ export class Shares {
   showReasons({ rejections }) {
     const reasons = Object.entries(rejections.byReason).sort(([, a], [, b]) => b - a);
     const most = reasons[0]?.[1] ?? 1;
+    const all = reasons.reduce((sum, [, times]) => sum + times, 0);
     this.reasons.update(reasons, ([code]) => code, ([code, times]) => ({
       name: reason(code),
       code,
       figure: count(times),
       filled: times / most,
       tone: "bad",
-      note: `${Math.round((times / Math.max(1, rejections.total)) * 100)} % of all`,
+      note: `${Math.round((times / all) * 100)} % of all`,
     }), this.byPlan(rejections.byPlan));
   }
 

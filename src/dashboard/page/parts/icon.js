@@ -23,12 +23,12 @@ const PATHS = {
   back: "M9.5 3.5L5 8l4.5 4.5",
   copy: "M5.5 5.5h7v7h-7zM3.5 10.5v-7h7",
   phone: "M4 2.5h2l1 3-1.5 1a7 7 0 0 0 4 4l1-1.5 3 1v2c0 1-.8 1.5-1.5 1.5A10.5 10.5 0 0 1 2.5 4c0-.7.5-1.5 1.5-1.5z",
-  hangup: "M2 9.5c3.5-3.3 8.5-3.3 12 0l-1.6 1.9-2.6-1V8.6a8 8 0 0 0-3.6 0v1.8l-2.6 1z",
   search: "M7 2.8a4.2 4.2 0 1 0 0 8.4a4.2 4.2 0 1 0 0-8.4M10.2 10.2l3.3 3.3",
   slots: "M2.5 5h3v6h-3zM6.5 5h3v6h-3zM10.5 5h3v6h-3z",
 };
 
 /** One of the drawings. */
 export function icon(name) {
-  return svg("svg", { class: "icon", viewBox: "0 0 16 16", "aria-hidden": "true", focusable: "false" }, svg("path", { d: PATHS[name] }));
+  const drawing = name === "hangup" ? svg("path", { d: PATHS.phone, transform: "rotate(135 8 8)" }) : svg("path", { d: PATHS[name] });
+  return svg("svg", { class: "icon", viewBox: "0 0 16 16", "aria-hidden": "true", focusable: "false", data: { icon: name } }, drawing);
 }
