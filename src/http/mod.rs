@@ -16,6 +16,7 @@ mod doors;
 mod events;
 mod health;
 mod metrics;
+mod overview;
 mod phone_numbers;
 mod pools;
 mod problem;
@@ -27,5 +28,6 @@ mod twilio;
 mod webhooks;
 
 pub use auth::Doors;
+pub use overview::{ProviderKind, Vantage};
 pub use routes::{configure, observe};
 pub use state::{AppState, Carrier, DemoDoor, WebhookPolicy};
