@@ -108,7 +108,7 @@ export class Calls {
   }
 
   update({ plans, calls }) {
-    const live = calls.placing + calls.uncertain + calls.active + calls.terminating;
+    const live = calls.active == null ? null : calls.placing + calls.uncertain + calls.active + calls.terminating;
     say(this.total, counted(live, "live call"));
     const names = plans.map((plan) => plan.plan).join();
     if (this.names === names) return;

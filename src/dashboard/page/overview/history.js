@@ -1,7 +1,7 @@
 // The last hour of the slots as a chart.
 
 import { h, say, show } from "../element.js";
-import { clockTime, counted, UNKNOWN } from "../words.js";
+import { clockTime, counted } from "../words.js";
 import { now } from "../clock.js";
 
 const HOUR = 3600;
@@ -91,7 +91,7 @@ export class History {
     const [begin, end] = this.range();
     const minutes = Math.round((end - begin) / 60);
     say(this.span, `last ${minutes} min`);
-    this.canvas.setAttribute("aria-label", `Slots over the last ${minutes} minutes: between ${Math.min(...held)} and ${Math.max(...held)} held, now ${held.at(-1) ?? UNKNOWN}; the cap is ${this.samples.at(-1).cap}`);
+    this.canvas.setAttribute("aria-label", `Slots over the last ${minutes} minutes: ${held.length ? `between ${Math.min(...held)} and ${Math.max(...held)} held, now ${this.samples.at(-1).held ?? "unknown"}` : "unknown"}; the cap is ${this.samples.at(-1).cap}`);
     if (this.most !== most) {
       this.most = most;
       this.build();

@@ -57,8 +57,8 @@ export class Shares {
       over: (plan.overflow ?? 0) / pool.cap,
       reserved: Math.max(0, plan.reserved - (plan.held ?? 0)) / pool.cap,
       note: [
-        plan.businesses > 0 ? `${count(plan.sold)} sold to ${counted(plan.businesses, "business", "businesses")}` : "no business",
-        `${count(plan.limit)} each`,
+        plan.businesses === 0 ? "no business" : `${count(plan.sold)} sold to ${counted(plan.businesses, "business", "businesses")}`,
+        plan.limit > 0 && `${count(plan.limit)} each`,
         plan.reserved > 0 && `${plan.reserved} reserved`,
         plan.overflow > 0 && `${plan.overflow} overflow`,
       ].filter(Boolean).join(" · "),
@@ -69,12 +69,12 @@ export class Shares {
     for (const { businessId, name } of businesses.busiest) learnName(businessId, name);
     const shown = this.all ? businesses.busiest : businesses.busiest.slice(0, FIRST);
     this.businesses.update(shown, (business) => business.businessId, (business) => {
-      const full = business.active >= business.limit;
+      const full = business.limit != null && business.active >= business.limit;
       return {
         name: business.name || business.businessId,
         code: business.businessId,
         figure: `${count(business.active)} of ${count(business.limit)}`,
-        filled: business.active / Math.max(1, business.limit),
+        filled: business.active / Math.max(1, business.limit ?? 1),
         tone: full ? "warn" : "",
         note: [business.plan, full && (business.active > business.limit ? "above its limit" : "at its limit")].filter(Boolean).join(" · "),
       };

@@ -7,7 +7,7 @@ import { card } from "../parts/card.js";
 import { chip } from "../parts/chip.js";
 import { toast } from "../parts/toast.js";
 import { grow, secondsSince } from "../clock.js";
-import { counted, duration, plain } from "../words.js";
+import { counted, duration } from "../words.js";
 
 function result(last) {
   if (!last) return { tone: "idle", mark: "ring", words: "None yet" };
@@ -37,15 +37,15 @@ export class Sweep {
     const due = last && sweep.intervalSeconds ? sweep.intervalSeconds - secondsSince(last.finishedAt) : null;
     const who = sweep.sweeper ? ` by ${sweep.sweeper}` : "";
     say(this.next, due == null ? "" : due > 0 ? `Next in about ${duration(due > 90 ? Math.round(due / 60) * 60 : due)}${who}` : `The next one is due${who}`);
-    show(this.bar, sweep.sweeping);
-    show(this.step, sweep.sweeping);
+    show(this.bar, Boolean(sweep.sweeping));
+    show(this.step, Boolean(sweep.sweeping));
     show(this.next, !sweep.sweeping);
     if (!sweep.sweeping) return;
     if (step?.total) {
       this.bar.max = step.total;
       this.bar.value = step.done;
     } else this.bar.removeAttribute("value");
-    say(this.step, step?.name ? `${plain(step.name)}${step.total ? `, ${step.done} of ${step.total}` : ""}` : "sweeping");
+    say(this.step, step?.name ? `${step.name}${step.total ? `, ${step.done} of ${step.total}` : ""}` : "sweeping");
   }
 
   words({ success, error, corrections, inDoubt, durationMs, node }) {

@@ -64,11 +64,13 @@ export class Tiles {
       return Math.max(0, this.history.rejectedAt(at + step) - this.history.rejectedAt(at));
     }));
     const stuck = calls.stuckTerminations;
-    this.hangUps.update(count(calls.terminating), stuck > 0 ? `${stuck} of them stuck` : calls.uncertain > 0 ? `none stuck · ${calls.uncertain} in doubt` : "none stuck", stuck > 0 ? "bad" : "");
+    const doubt = calls.uncertain > 0 ? ` · ${counted(calls.uncertain, "call")} in doubt` : "";
+    this.hangUps.update(count(calls.terminating), stuck == null ? "unknown: the database is away" : `${stuck > 0 ? `${stuck} of them stuck` : "none stuck"}${doubt}`, stuck > 0 ? "bad" : "");
     const { drift } = ledger;
-    this.drift.update(count(drift), drift == null ? "unknown so far" : drift === 0 ? "ledger and table agree" : "ledger and table differ", drift ? "bad" : "");
+    this.drift.update(count(drift), drift == null ? "no sweep compared them yet" : drift === 0 ? "ledger and table agree" : "ledger and table differ", drift ? "bad" : "");
     const { sold, cap, ratio: times, thresholdRatio, exceeded } = oversubscription;
-    this.oversold.update(ratio(times), `${count(sold)} sold on ${count(cap)} · alert above ${ratio(thresholdRatio)}`, exceeded ? "bad" : "");
-    share(this.sold, "--filled", times / (thresholdRatio || 1));
+    const alert = thresholdRatio > 0 ? `alert above ${ratio(thresholdRatio)}` : "no alert set";
+    this.oversold.update(ratio(times), `${count(sold)} sold on ${count(cap)} · ${alert}`, exceeded ? "bad" : "");
+    share(this.sold, "--filled", times / (thresholdRatio || times));
   }
 }
