@@ -7,7 +7,7 @@ import { card } from "../parts/card.js";
 import { chip } from "../parts/chip.js";
 import { toast } from "../parts/toast.js";
 import { grow, secondsSince } from "../clock.js";
-import { counted, duration } from "../words.js";
+import { counted, duration, plain } from "../words.js";
 
 function result(last) {
   if (!last) return { tone: "idle", mark: "ring", words: "None yet" };
@@ -48,10 +48,10 @@ export class Sweep {
     say(this.step, step?.name ? `${step.name}${step.total ? `, ${step.done} of ${step.total}` : ""}` : "sweeping");
   }
 
-  words({ success, error, corrections, inDoubt, durationMs, node }) {
+  words({ success, error, corrections, inDoubt, durationMs, node, trigger }) {
     if (!success) return error ?? "It could not see all of it.";
     const doubt = inDoubt > 0 ? ` · ${inDoubt} in doubt` : "";
-    return `${corrections > 0 ? counted(corrections, "correction") : "Nothing to correct"}${doubt} · ${durationMs} ms on ${node}`;
+    return `${corrections > 0 ? counted(corrections, "correction") : "Nothing to correct"}${doubt} · ${durationMs} ms, by ${plain(trigger)}, on ${node}`;
   }
 
   async run() {
