@@ -12,9 +12,9 @@ async fn a_gate_with_calls_of_two() -> Gate {
     let gate = Gate::builder().cap(9).start().await;
     gate.change_business("42", &json!({"name": "Acme", "plan": "PRO", "status": "ACTIVE"})).await;
     gate.change_business("43", &json!({"name": "Bolt", "plan": "STARTER", "status": "ACTIVE"})).await;
-    gate.put_agent("42", "agent_1").await;
     gate.start_calls("42", 2).await;
     gate.start_call("43").await;
+    gate.put_agent("42", "agent_1").await;
     gate
 }
 

@@ -31,7 +31,7 @@ async fn a_lively_gate() -> Gate {
         .cap(20)
         .plan("ENTERPRISE", 20, 4)
         .env("CALLGATE__INBOUND__ON_FULL", "admit")
-        .env("CALLGATE__SERVER__NODE", "gate-1")
+        .env("CALLGATE_NODE", "gate-1")
         .env("RUST_LOG", "info")
         .start()
         .await;
