@@ -45,6 +45,13 @@ pub(crate) struct Browser {
     _folder: TempDir,
 }
 
+/// The browser under the name that it has here.
+fn chromium() -> &'static str {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let is_there = |name: &&str| std::env::split_paths(&path).any(|folder| folder.join(name).exists());
+    ["chromium", "chromium-browser", "google-chrome"].into_iter().find(is_there).expect("a Chromium is installed")
+}
+
 /// A program in the environment that it needs, and no other.
 fn program(name: &str, folder: &Path) -> Command {
     let mut command = Command::new(name);
@@ -64,7 +71,7 @@ impl Browser {
     async fn start() -> Self {
         let folder = TempDir::new().unwrap();
         let profile = folder.path().join("profile");
-        let mut command = program("chromium", folder.path());
+        let mut command = program(chromium(), folder.path());
         command.args(SWITCHES).arg("--window-size=1440,1000").arg(format!("--user-data-dir={}", profile.display()));
         let chromium = Process::spawn(command, &folder.path().join("chromium.log"));
         let debugger = eventually_blocking("chromium listens", || {
