@@ -24,7 +24,7 @@ async fn given_a_call_whose_end_nobody_told_when_a_sweep_is_run_from_the_page_th
     })
     .await;
     page.shows("#held", "0").await;
-    page.mentions(".sweep", "by request").await;
+    page.mentions(".sweep", "on request").await;
 }
 
 #[actix::test]

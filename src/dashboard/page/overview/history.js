@@ -127,7 +127,7 @@ export class History {
       cursor: { drag: { x: false, y: false }, points: { size: 7 }, y: false },
       scales: { x: { range: () => this.range() }, y: { range: () => [0, top * 1.08] } },
       axes: [
-        { stroke: ink, font, grid: { show: false }, ticks, size: 26, space: 80, values: (_, at) => at.map((t) => clockTime(t * 1000).slice(0, 5)) },
+        { stroke: ink, font, grid: { show: false }, ticks, size: 26, space: 80, incrs: [60, 120, 300, 600, 900, 1800], values: (_, at) => at.map((t) => clockTime(t * 1000).slice(0, 5)) },
         { stroke: ink, font, grid, ticks, size: 30, space: 34, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 10000] },
       ],
       series: [

@@ -13,9 +13,12 @@ function list(title, name, empty) {
   const nothing = h("p", { class: "empty" }, empty);
   const side = h("span", { class: "hint" });
   const element = card(title, { class: name, side: [side] }, rows, nothing);
+  let shown;
   return {
     element,
-    update(items, keyOf, shown, words) {
+    update(items, keyOf, rowOf, words) {
+      // A row outlives the figures that it was made with.
+      shown = rowOf;
       reconcile(rows, items, keyOf, () => {
         const made = meter();
         return { element: made.element, update: (item) => made.update(shown(item)) };

@@ -9,6 +9,15 @@ import { toast } from "../parts/toast.js";
 import { grow, secondsSince } from "../clock.js";
 import { counted, duration, plain } from "../words.js";
 
+const TRIGGERS = {
+  command: "by the command line",
+  demand: "because it was full",
+  doubt: "because of a doubt",
+  interval: "on the interval",
+  request: "on request",
+  start: "at the start",
+};
+
 function result(last) {
   if (!last) return { tone: "idle", mark: "ring", words: "None yet" };
   if (!last.success) return { tone: "bad", mark: "cross", words: "Failed" };
@@ -51,7 +60,7 @@ export class Sweep {
   words({ success, error, corrections, inDoubt, durationMs, node, trigger }) {
     if (!success) return error ?? "It could not see all of it.";
     const doubt = inDoubt > 0 ? ` · ${inDoubt} in doubt` : "";
-    return `${corrections > 0 ? counted(corrections, "correction") : "Nothing to correct"}${doubt} · ${durationMs} ms, by ${plain(trigger)}, on ${node}`;
+    return `${corrections > 0 ? counted(corrections, "correction") : "Nothing to correct"}${doubt} · ${durationMs} ms, ${TRIGGERS[trigger] ?? plain(trigger)}, by ${node}`;
   }
 
   async run() {
