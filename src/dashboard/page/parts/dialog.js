@@ -23,12 +23,20 @@ export function dialog({ title, body, confirm, kind = "primary", cancel = "Cance
   document.body.append(element);
   return new Promise((resolve) => {
     let answer = null;
-    element.addEventListener("close", () => {
+    // All at once: between a closed dialog and its answer nothing else may happen.
+    const leave = () => {
+      if (!element.isConnected) return;
+      element.close();
       element.remove();
       if (came?.isConnected) came.focus();
       resolve(answer);
+    };
+    element.addEventListener("cancel", (event) => {
+      event.preventDefault();
+      leave();
     });
-    no.addEventListener("click", () => element.close());
+    element.addEventListener("close", leave);
+    no.addEventListener("click", leave);
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
       if (yes.getAttribute("aria-busy")) return;
@@ -36,7 +44,7 @@ export function dialog({ title, body, confirm, kind = "primary", cancel = "Cance
       show(trouble, false);
       try {
         answer = await run();
-        element.close();
+        leave();
       } catch (error) {
         trouble.textContent = explain(error);
         show(trouble, true);
