@@ -1,4 +1,4 @@
-//! A headless Chromium with a profile of its own, and the driver that speaks WebDriver for it. Both end with their handle.
+//! A headless Chromium with a profile of its own, and the driver that is asked for it. Both end with their handle.
 
 use std::fs;
 use std::path::Path;
@@ -37,7 +37,7 @@ const AXE: &str = include_str!("vendor/axe.min.js");
 
 pub(crate) struct Browser {
     client: Client,
-    /// Where the session is asked for what WebDriver has no word for.
+    /// Where the session is asked for what the client has no word for.
     session: String,
     driver_address: String,
     _driver: Process,
