@@ -92,3 +92,22 @@ async fn given_a_hang_up_that_is_refused_then_the_call_is_shown_as_being_hung_up
     page.mentions(".call-title", "Ended").await;
     page.mentions(".timeline", "the provider says that it is over").await;
 }
+
+#[actix::test]
+async fn given_more_calls_than_a_page_then_the_rest_is_loaded_on_request() {
+    let gate = Gate::builder().cap(300).start().await;
+    gate.put_business("42", "ENTERPRISE").await;
+    gate.start_calls("42", 203).await;
+    let page = Browser::open(gate.address()).await;
+    let rows = async || page.texts(ROWS).await.len();
+    settles(200, rows).await;
+    page.mentions(".table-foot", "200 of the 200 calls that are loaded").await;
+    page.mentions(".calls .card-side", "203 live calls").await;
+    page.press("Load more").await;
+    settles(203, rows).await;
+    page.hides(".table-foot button").await;
+    assert_eq!(page.script("return document.querySelector('.cells').dataset.kind").await, "bar");
+    gate.provider.hang_up_all().await;
+    page.shows("#held", "0").await;
+    settles(0, rows).await;
+}

@@ -28,8 +28,8 @@ const PAUSE: Duration = Duration::from_millis(1_300);
 
 async fn a_lively_gate() -> Gate {
     let gate = Gate::builder()
-        .cap(20)
-        .plan("ENTERPRISE", 20, 4)
+        .cap(16)
+        .plan("ENTERPRISE", 16, 3)
         .env("CALLGATE__INBOUND__ON_FULL", "admit")
         .env("CALLGATE_NODE", "gate-1")
         .env("RUST_LOG", "info")
@@ -40,7 +40,7 @@ async fn a_lively_gate() -> Gate {
         gate.change_business(id, &business).await;
         gate.put_agent(id, &format!("agent_{id}")).await;
     }
-    gate.provider.behave(json!({"talkSeconds": {"min": 6, "max": 45}})).await;
+    gate.provider.behave(json!({"talkSeconds": {"min": 10, "max": 60}})).await;
     gate
 }
 
@@ -88,6 +88,10 @@ async fn screenshots_of_a_lively_gate() {
     page.resize(1280, 860).await;
     page.click(".calls-table tbody tr:nth-child(3) a").await;
     page.mentions(".moment:last-child", "Call").await;
-    take("call-light", "light", (1280, 860)).await;
-    take("call-dark", "dark", (1280, 860)).await;
+    take("call-dark", "dark", (1280, 800)).await;
+    page.press("End call").await;
+    page.click("dialog button[type=submit]").await;
+    page.mentions(".moment:last-child", "Call ended").await;
+    page.click("#toasts button").await;
+    take("call-light", "light", (1280, 800)).await;
 }
