@@ -14,7 +14,7 @@ use tracing::Instrument;
 use super::problem::Problem;
 use super::request::RequestId;
 use super::{
-    agents, businesses, calls, concurrency, debug, do_not_call, doors, events, health, metrics, overview,
+    agents, businesses, calls, concurrency, dashboard, debug, do_not_call, doors, events, health, metrics, overview,
     phone_numbers, pools, reconciliations, twilio, webhooks,
 };
 use crate::actors::guardian::reason_of;
@@ -35,7 +35,9 @@ fn reading() -> Route {
 /// Registers every route.
 pub fn configure(app: &mut web::ServiceConfig) {
     let (get, post, put, delete) = (reading, web::post, web::put, web::delete);
-    app.service(resource("/api/calls", "GET, HEAD, POST").route(get().to(calls::list)).route(post().to(calls::post)))
+    app.service(resource("/", "GET, HEAD").route(get().to(dashboard::page)))
+        .service(resource("/assets/{path:.*}", "GET, HEAD").route(get().to(dashboard::asset)))
+        .service(resource("/api/calls", "GET, HEAD, POST").route(get().to(calls::list)).route(post().to(calls::post)))
         .service(
             resource("/api/calls/{callId}", "DELETE, GET, HEAD")
                 .route(get().to(calls::get))

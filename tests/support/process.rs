@@ -61,6 +61,14 @@ impl Process {
         self.stdout.lock().unwrap().clone()
     }
 
+    /// The rest of the first line on stdout that begins with `beginning`, once it is there.
+    pub(crate) fn line(&self, beginning: &str) -> String {
+        eventually_blocking(beginning, || {
+            let lines = self.stdout.lock().unwrap();
+            lines.iter().find_map(|line| line.strip_prefix(beginning)).map(str::to_owned)
+        })
+    }
+
     /// Everything it wrote on stderr so far.
     pub(crate) fn log(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
