@@ -225,14 +225,33 @@ for needed in ("DATABASE_URL", "REDIS_URL", "CALLGATE__AUTH__ADMIN_KEY"):
 # --- documents and rules -------------------------------------------------------------------------
 
 operations = Path("docs/OPERATIONS.md")
+guides = [Path(name) for name in ("README.md", "CONTRIBUTING.md", "docs/INTEGRATING.md", "docs/PROVIDERS.md")]
+documents_here = [path for path in [operations, Path("docs/CONFIGURATION.md"), *guides] if path.exists()]
 problems = text("src/http/problem.rs")
-for name in sorted(set(re.findall(r"(?<!\.)\b(?:callgate|platform|concurrent|elevenlabs)_[a-z0-9_]+[a-z0-9]\b", text(operations)))):
-    base = re.sub(r"_(bucket|sum|count)$", "", name)
-    tables = name in ("callgate_call_id", "callgate_capacity")
-    demand(base in metrics or tables, f"{operations}: there is no metric {name}")
-for path in [Path("deploy/prometheus-rules.yml"), operations]:
-    for code in sorted(set(re.findall(r"\b[45]\d\d ([A-Z][A-Z0-9_]+)\b", text(path)))):
+served = [re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(route)) for route in re.findall(r'"(/[^"]*)"', routes)]
+
+
+def words(path):
+    """A document without the lines that search: a pattern that is searched for is not a name."""
+    return "\n".join(line for line in text(path).splitlines() if "grep" not in line)
+
+
+for path in documents_here:
+    for name in sorted(set(re.findall(r"(?<![.\w])(?:callgate|platform|concurrent|elevenlabs)_[a-z0-9_]+[a-z0-9]\b", words(path)))):
+        base = re.sub(r"_(bucket|sum|count)$", "", name)
+        variables_of_a_call = name in ("callgate_call_id", "callgate_capacity")
+        demand(base in metrics or variables_of_a_call, f"{path}: there is no metric {name}")
+for path in [Path("deploy/prometheus-rules.yml"), *documents_here]:
+    for code in sorted(set(re.findall(r"\b[45]\d\d ([A-Z][A-Z0-9_]+)\b", words(path)))):
         demand(f'"{code}"' in problems, f"{path}: there is no error {code}")
+for path in documents_here:
+    for name in sorted(set(re.findall(r"\bCALLGATE__\w+", text(path))) - {"CALLGATE__SECTION__KEY"}):
+        demand_variable(name, path)
+    for key in sorted(set(re.findall(r"`(\w+\.[a-z_]+)`", text(path)))):
+        demand(key in known_keys or key.split(".")[0] not in defaults, f"{path}: there is no setting {key}")
+for path in guides:
+    for route in sorted(set(re.findall(r"(?<![\w.])/(?:api|debug|health)/[\w/{}-]+", text(path)))):
+        demand(any(re.fullmatch(pattern, route.rstrip("/")) for pattern in served), f"{path}: there is no route {route}")
 
 for line in wrong:
     print(line)
