@@ -123,7 +123,11 @@ class Query:
 
 def demand_query(text_of_it, where):
     """Demands that all it names is there; gives the labels that its result may have."""
-    query = Query(text_of_it)
+    try:
+        query = Query(text_of_it)
+    except ValueError:
+        demand(False, f"{where}: a parenthesis without its other half, in {text_of_it}")
+        return set()
     demand(query.selectors, f"{where}: {text_of_it} selects nothing")
     there = set()
     for metric, matchers in query.selectors:
