@@ -15,6 +15,7 @@ mod doors;
 mod events;
 mod health;
 mod metrics;
+mod openapi;
 mod phone_numbers;
 mod pools;
 mod problem;
@@ -26,5 +27,6 @@ mod twilio;
 mod webhooks;
 
 pub use auth::Doors;
+pub use openapi::document;
 pub use routes::{configure, observe};
 pub use state::{AppState, Carrier, DemoDoor, WebhookPolicy};

@@ -1,0 +1,1 @@
+//! The document is true: it names the routes that there are, and every error.
