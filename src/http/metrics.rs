@@ -4,6 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use subtle::ConstantTimeEq;
 
 use super::auth::{bearer, require};
+use super::openapi::problems::{KEY, problems};
 use super::problem::Problem;
 use super::state::AppState;
 use crate::actors::Gate;
@@ -12,16 +13,48 @@ use crate::ledger::{Counts, LedgerMode};
 use crate::store::Scope;
 use crate::telemetry::metrics::CONTENT_TYPE;
 
-/// `GET /metrics`, `GET /api/concurrent-metrics/prometheus`
+problems!(
+    /// Why the metrics are not shown.
+    NotShown: KEY
+);
+
+/// Show the metrics.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "Watching",
+    operation_id = "getMetrics",
+    description = "OpenMetrics text. Counters count what this replica did; gauges of slots show the pool.",
+    responses((status = 200, description = "Every metric.", body = String, content_type = "application/openmetrics-text"), NotShown),
+    security(("apiKey" = ["read"]), ("metricsToken" = [])),
+)]
 pub(super) async fn get(request: HttpRequest, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
+    show(&request, &state).await
+}
+
+/// Show the metrics, at the other path.
+#[utoipa::path(
+    get,
+    path = "/api/concurrent-metrics/prometheus",
+    tag = "Watching",
+    operation_id = "getPrometheusMetrics",
+    description = "The same as `/metrics`.",
+    responses((status = 200, description = "Every metric.", body = String, content_type = "application/openmetrics-text"), NotShown),
+    security(("apiKey" = ["read"]), ("metricsToken" = [])),
+)]
+pub(super) async fn get_prometheus(request: HttpRequest, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
+    show(&request, &state).await
+}
+
+async fn show(request: &HttpRequest, state: &AppState) -> Result<HttpResponse, Problem> {
     match &state.metrics_token {
-        Some(token) if bearer(&request).is_some_and(|key| bool::from(key.as_bytes().ct_eq(token.as_bytes()))) => {}
+        Some(token) if bearer(request).is_some_and(|key| bool::from(key.as_bytes().ct_eq(token.as_bytes()))) => {}
         Some(_) => {
             let detail = "send the metrics token as Authorization: Bearer TOKEN";
-            return Err(Problem::new("UNAUTHORIZED", detail, &request));
+            return Err(Problem::new("UNAUTHORIZED", detail, request));
         }
         None => {
-            require(&request, Scope::Read).await?;
+            require(request, Scope::Read).await?;
         }
     }
     observe(&state.gate).await;

@@ -1,41 +1,92 @@
 //! `/api/pools/default`: the cap and the pause, at run time.
 
+use std::collections::BTreeMap;
+
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::auth::{self, CanRead, IsAdmin};
 use super::body;
+use super::openapi::problems::{BODY, KEY, NOT_FOUND, SCOPE, problems};
 use super::problem::Problem;
 use super::state::AppState;
-use crate::domain::ids::PoolId;
+use crate::domain::ids::{PlanName, PoolId};
 use crate::domain::pool::Pool;
 
 /// More than any provider sells.
 const LARGEST_CAP: u32 = 100_000;
 
-#[derive(Deserialize)]
+/// What is to change; at least one of the two.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = PoolRequest, examples(json!({"cap": 5, "paused": false})))]
 struct PoolBody {
+    /// Calls at once. Lowering it cuts no live call.
     #[serde(default)]
+    #[schema(minimum = 1, maximum = 100_000)]
     cap: Option<u32>,
+    /// No new calls while true.
     #[serde(default)]
     paused: Option<bool>,
 }
 
-fn view(pool: &Pool) -> Value {
-    json!({ "pool": pool.id, "cap": pool.cap, "paused": pool.paused, "reserved": pool.reserves })
+/// The terms under which slots are given out.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Pool, examples(json!({"pool": "default", "cap": 5, "paused": false, "reserved": {"PRO": 2}})))]
+struct PoolView {
+    pool: PoolId,
+    /// Calls at once.
+    cap: u32,
+    /// No new calls while true.
+    paused: bool,
+    /// Slots kept for the businesses of a plan.
+    #[schema(value_type = BTreeMap<String, u32>)]
+    reserved: BTreeMap<PlanName, u32>,
 }
 
-/// `GET /api/pools/default`
+impl From<Pool> for PoolView {
+    fn from(pool: Pool) -> Self {
+        Self { pool: pool.id, cap: pool.cap, paused: pool.paused, reserved: pool.reserves }
+    }
+}
+
+problems!(
+    /// Why the pool is not shown.
+    NotShown: KEY, NOT_FOUND
+);
+problems!(
+    /// Why the pool is not changed.
+    NotChanged: KEY, SCOPE, BODY
+);
+
+/// Show the pool.
+#[utoipa::path(
+    get,
+    path = "/api/pools/default",
+    tag = "Pool",
+    operation_id = "getPool",
+    responses((status = 200, description = "Its terms.", body = PoolView), NotShown),
+    security(("apiKey" = ["read"])),
+)]
 pub(super) async fn get(request: HttpRequest, _: CanRead, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
     let pool = state.gate.store().pool(&PoolId::default_pool()).await;
     let pool = pool.map_err(|error| Problem::store(&error, &state.gate, &request))?;
     let pool = pool.ok_or_else(|| Problem::not_found("pool of that id", &request))?;
-    Ok(HttpResponse::Ok().json(view(&pool)))
+    Ok(HttpResponse::Ok().json(PoolView::from(pool)))
 }
 
-/// `PUT /api/pools/default`
+/// Change the cap, or pause.
+#[utoipa::path(
+    put,
+    path = "/api/pools/default",
+    tag = "Pool",
+    operation_id = "putPool",
+    description = "Audited, and in force on every replica within a second. What is not named stays.",
+    request_body(content = PoolBody),
+    responses((status = 200, description = "Its new terms.", body = PoolView), NotChanged),
+    security(("apiKey" = ["admin"])),
+)]
 pub(super) async fn put(
     request: HttpRequest,
     _: IsAdmin,
@@ -51,5 +102,5 @@ pub(super) async fn put(
     }
     let pool = state.gate.change_pool(cap, paused, auth::asker(&request).to_owned()).await;
     let pool = pool.map_err(|error| Problem::of(&error, &state.gate, &request))?;
-    Ok(HttpResponse::Ok().json(view(&pool)))
+    Ok(HttpResponse::Ok().json(PoolView::from(pool)))
 }

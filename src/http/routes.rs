@@ -118,7 +118,7 @@ fn places() -> Vec<Place> {
         at("/api/concurrent-metrics").get(concurrency::summary),
         at("/api/concurrent-metrics/status").get(concurrency::status),
         at("/api/concurrent-metrics/events").get(concurrency::events),
-        at("/api/concurrent-metrics/prometheus").get(metrics::get),
+        at("/api/concurrent-metrics/prometheus").get(metrics::get_prometheus),
         at("/api/events/stream").endless(events::stream),
         at("/metrics").get(metrics::get),
         at("/debug/actors").get(debug::all),

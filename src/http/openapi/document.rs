@@ -10,7 +10,10 @@ use utoipa::{Modify, OpenApi, ToSchema};
 
 use super::problems::{ErrorCode, anywhere};
 use crate::http::problem::ProblemDocument;
-use crate::http::{agents, openapi};
+use crate::http::{
+    agents, businesses, calls, debug, do_not_call, doors, health, metrics, openapi, phone_numbers, pools,
+    reconciliations, twilio, webhooks,
+};
 
 /// What the API is, for people.
 const INTRODUCTION: &str = "\
@@ -42,9 +45,44 @@ pub fn document() -> Document {
         agents::delete,
         agents::list,
         agents::put,
+        businesses::delete,
+        businesses::get,
+        businesses::list,
+        businesses::put,
+        calls::delete,
+        calls::events,
+        calls::force_end,
+        calls::get,
+        calls::list,
+        calls::post,
+        debug::all,
+        debug::capacity,
+        debug::journal,
+        debug::session,
+        debug::supervisor,
+        do_not_call::delete,
+        do_not_call::put,
+        doors::agent,
+        doors::demo,
+        doors::phone_number,
+        health::live,
+        health::ready,
+        metrics::get,
+        metrics::get_prometheus,
         openapi::get,
         openapi::page::get,
         openapi::page::part,
+        phone_numbers::delete,
+        phone_numbers::list,
+        phone_numbers::put,
+        pools::get,
+        pools::put,
+        reconciliations::list,
+        reconciliations::post,
+        twilio::status,
+        twilio::voice,
+        webhooks::elevenlabs,
+        webhooks::initiation,
     ),
     tags(
         (name = "Calls", description = "Place, watch and end calls."),

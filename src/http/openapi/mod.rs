@@ -6,12 +6,14 @@
 mod document;
 mod names;
 pub(super) mod page;
+pub(super) mod placing;
 pub(super) mod problems;
 #[cfg(test)]
 mod tests;
 mod words;
 
 pub use document::document;
+pub(super) use names::BusinessIdOrNumber;
 pub(super) use problems::ErrorCode;
 
 use actix_web::http::header::CACHE_CONTROL;

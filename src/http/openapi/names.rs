@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use serde_json::json;
-use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, Type};
+use utoipa::openapi::{Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
@@ -46,6 +46,29 @@ name!(PlanName, "PlanName", 32, "PRO", "Names a plan of the configuration.");
 name!(AgentId, "AgentId", 128, "agent_1", "Names a voice agent at the provider.");
 name!(PhoneNumberId, "PhoneNumberId", 128, "phnum_1", "Names a phone number at the provider.");
 name!(PoolId, "PoolId", 64, "default", "Names a provider account.");
+
+/// A business id as a request may write it.
+pub(in crate::http) enum BusinessIdOrNumber {}
+
+impl PartialSchema for BusinessIdOrNumber {
+    fn schema() -> RefOr<Schema> {
+        OneOfBuilder::new()
+            .item(Ref::from_schema_name("BusinessId"))
+            .item(ObjectBuilder::new().schema_type(Type::Number))
+            .examples([json!("42"), json!(42)])
+            .into()
+    }
+}
+
+impl ToSchema for BusinessIdOrNumber {
+    fn name() -> Cow<'static, str> {
+        "BusinessIdOrNumber".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((BusinessId::name().into_owned(), BusinessId::schema()));
+    }
+}
 
 impl PartialSchema for CallId {
     fn schema() -> RefOr<Schema> {

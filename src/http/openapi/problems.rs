@@ -84,9 +84,9 @@ const OF_CALLS: [&str; 3] = ["CALL_INITIATION_FAILED", "CALL_OUTCOME_UNKNOWN", "
 
 /// Declares which errors a route may answer, as responses for its annotation.
 macro_rules! problems {
-    ($(#[$doc:meta])* $name:ident: $($set:expr),+) => {
+    ($(#[$doc:meta])* $visibility:vis $name:ident: $($set:expr),+) => {
         $(#[$doc])*
-        enum $name {}
+        $visibility enum $name {}
 
         impl utoipa::IntoResponses for $name {
             fn responses()
