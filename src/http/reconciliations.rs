@@ -16,8 +16,8 @@ use crate::actors::supervisor::{Reconcile, Scope, SweepError};
 use crate::store::Run;
 
 /// A call that a sweep changed.
-#[derive(Default, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 #[schema(as = Correction)]
 struct CorrectionView {
     /// The call.
@@ -31,7 +31,7 @@ struct CorrectionView {
 ///
 /// It is stored as JSON: what an older version did not write is zero or empty.
 #[derive(Default, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase")]
 #[schema(as = SweepReport, examples(json!({
     "success": true, "cleaned": 1, "restored": 0, "durationMs": 33, "activeSessionsCount": 4, "ledgerActiveCount": 4,
     "stuckInDb": 1, "stuckInLedger": 0,
@@ -40,45 +40,59 @@ struct CorrectionView {
 })))]
 pub(super) struct ReportView {
     /// Whether every view answered.
+    #[serde(default)]
     #[schema(required)]
     success: bool,
     /// Calls that were ended and slots that were freed.
+    #[serde(default)]
     #[schema(required)]
     cleaned: u32,
     /// Slots that were put back, and calls that turned out to be live.
+    #[serde(default)]
     #[schema(required)]
     restored: u32,
     /// How long it took.
+    #[serde(default)]
     #[schema(required)]
     duration_ms: u64,
     /// Live calls by the table, afterwards.
+    #[serde(default)]
     #[schema(required)]
     active_sessions_count: usize,
     /// Holders by the ledger, afterwards.
+    #[serde(default)]
     #[schema(required)]
     ledger_active_count: usize,
     /// Live by the table, but not at the provider.
+    #[serde(default)]
     #[schema(required)]
     stuck_in_db: u32,
     /// In the ledger, but not live by the table.
+    #[serde(default)]
     #[schema(required)]
     stuck_in_ledger: u32,
     /// Each call that was changed; the first ten thousand.
+    #[serde(default)]
     #[schema(required)]
     corrections: Vec<CorrectionView>,
     /// Calls that were changed beyond those.
+    #[serde(default)]
     #[schema(required)]
     more_corrections: u32,
     /// Live conversations by the provider's list; null where it was not read.
+    #[serde(default)]
     #[schema(required)]
     provider_listed: Option<usize>,
     /// The same by the provider's count.
+    #[serde(default)]
     #[schema(required)]
     provider_count: Option<u64>,
     /// Calls of which only the provider can tell what they are, afterwards.
+    #[serde(default)]
     #[schema(required)]
     in_doubt: usize,
     /// What did not answer.
+    #[serde(default)]
     #[schema(required)]
     unanswered: Vec<String>,
 }
