@@ -19,13 +19,19 @@ pub(super) fn time(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
+/// The same for a member of a view.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde hands it over")]
+pub(super) fn moment<S: Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&time(*at))
+}
+
 /// A time in an answer.
 #[derive(Clone, Copy)]
 pub(super) struct Time(pub(super) DateTime<Utc>);
 
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&time(self.0))
+        moment(&self.0, serializer)
     }
 }
 

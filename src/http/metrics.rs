@@ -1,10 +1,14 @@
 //! `/metrics`: OpenMetrics text. Gauges are set from the ledger and the table when somebody looks.
 
+use std::time::Duration;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use subtle::ConstantTimeEq;
+use tokio::time::Instant;
 
 use super::auth::{bearer, require};
 use super::openapi::problems::{KEY, problems};
+use super::overview::{Figures, Lookout};
 use super::problem::Problem;
 use super::state::AppState;
 use crate::actors::Gate;
@@ -12,6 +16,9 @@ use crate::domain::call::Status;
 use crate::ledger::{Counts, LedgerMode};
 use crate::store::Scope;
 use crate::telemetry::metrics::CONTENT_TYPE;
+
+/// A scrape does not wait longer than this for what was sold.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 problems!(
     /// Why the metrics are not shown.
@@ -58,6 +65,7 @@ async fn show(request: &HttpRequest, state: &AppState) -> Result<HttpResponse, P
         }
     }
     observe(&state.gate).await;
+    observe_sales(state.watchtower.lookout()).await;
     Ok(HttpResponse::Ok().content_type(CONTENT_TYPE).body(state.gate.metrics().encode()))
 }
 
@@ -92,5 +100,31 @@ async fn observe(gate: &Gate) {
     }
     if let Ok(stalled) = gate.store().count_stalled().await {
         metrics.stuck_terminations.set(i64::try_from(stalled).unwrap_or(i64::MAX));
+    }
+}
+
+/// Sets the gauges of what was sold, as far as the ledger and the database answer.
+async fn observe_sales(lookout: &Lookout) {
+    let metrics = lookout.gate().metrics();
+    metrics.oversubscription_threshold_ratio.set(lookout.threshold().ratio());
+    let deadline = Instant::now() + PATIENCE;
+    let seen = lookout.ledger(deadline).await;
+    let sales = lookout.sales(deadline).await;
+    let callers = lookout.callers(seen.occupied(), deadline).await;
+    let figures = Figures {
+        occupied: seen.occupied(),
+        pool: &seen.pool,
+        plans: lookout.gate().plans(),
+        sales: sales.as_deref(),
+        callers: callers.as_ref(),
+    };
+    if let Some(sold) = figures.sold() {
+        metrics.oversubscription_ratio.set(sold.ratio());
+        for (plan, of_plan) in sold.plans() {
+            metrics.set_slots_sold(plan.as_str(), of_plan.slots);
+        }
+    }
+    if let Some(businesses) = figures.at_limit() {
+        metrics.businesses_at_limit.set(i64::try_from(businesses).unwrap_or(i64::MAX));
     }
 }

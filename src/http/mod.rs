@@ -16,6 +16,7 @@ mod events;
 mod health;
 mod metrics;
 mod openapi;
+mod overview;
 mod phone_numbers;
 mod pools;
 mod problem;
@@ -28,5 +29,6 @@ mod webhooks;
 
 pub use auth::Doors;
 pub use openapi::document;
+pub use overview::{ProviderKind, Vantage};
 pub use routes::{configure, observe};
 pub use state::{AppState, Carrier, DemoDoor, WebhookPolicy};

@@ -15,8 +15,8 @@ use tracing::Instrument;
 use super::problem::Problem;
 use super::request::RequestId;
 use super::{
-    agents, businesses, calls, concurrency, debug, do_not_call, doors, events, health, metrics, openapi, phone_numbers,
-    pools, reconciliations, twilio, webhooks,
+    agents, businesses, calls, concurrency, debug, do_not_call, doors, events, health, metrics, openapi, overview,
+    phone_numbers, pools, reconciliations, twilio, webhooks,
 };
 use crate::actors::guardian::reason_of;
 use crate::sources;
@@ -119,6 +119,8 @@ fn places() -> Vec<Place> {
         at("/api/concurrent-metrics/status").get(concurrency::status),
         at("/api/concurrent-metrics/events").get(concurrency::events),
         at("/api/concurrent-metrics/prometheus").get(metrics::get_prometheus),
+        at("/api/overview").get(overview::get),
+        at("/api/overview/history").get(overview::history),
         at("/api/events/stream").endless(events::stream),
         at("/metrics").get(metrics::get),
         at("/debug/actors").get(debug::get),

@@ -1,7 +1,7 @@
 //! The sweeps that were run, with what each found.
 
 use chrono::{DateTime, Utc};
-use entity::reconciliation_run::{ActiveModel, Column, Entity};
+use entity::reconciliation_run::{ActiveModel, Column, Entity, Model};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::Value;
@@ -25,6 +25,12 @@ pub struct Run {
     pub finished_at: DateTime<Utc>,
     /// What it found and did.
     pub report: Value,
+}
+
+impl From<Model> for Run {
+    fn from(Model { id: _, scope, trigger, node, started_at, finished_at, report }: Model) -> Self {
+        Self { scope, trigger, node, started_at, finished_at, report }
+    }
 }
 
 impl Store {
@@ -56,16 +62,16 @@ impl Store {
             query = query.filter(Column::Scope.eq(scope));
         }
         let rows = query.order_by_desc(Column::StartedAt).limit(limit).all(self.reader()).await?;
-        Ok(rows
-            .into_iter()
-            .map(|row| Run {
-                scope: row.scope,
-                trigger: row.trigger,
-                node: row.node,
-                started_at: row.started_at,
-                finished_at: row.finished_at,
-                report: row.report,
-            })
-            .collect())
+        Ok(rows.into_iter().map(Run::from).collect())
+    }
+
+    /// The newest sweep of these scopes that began after a moment, if there is one: whoever knows the newest until then
+    /// reads a long report once.
+    pub async fn run_after(&self, scopes: &[&str], after: Option<DateTime<Utc>>) -> Result<Option<Run>, StoreError> {
+        let mut query = Entity::find().filter(Column::Scope.is_in(scopes.iter().copied()));
+        if let Some(after) = after {
+            query = query.filter(Column::StartedAt.gt(after));
+        }
+        Ok(query.order_by_desc(Column::StartedAt).limit(1).one(self.reader()).await?.map(Run::from))
     }
 }

@@ -3,7 +3,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, PoisonError, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -106,6 +106,15 @@ metrics! {
     pub slots_cap: Gauge = "callgate_slots_cap";
     /// Calls that are live without a slot
     pub slots_overflow: Gauge = "callgate_slots_overflow";
+
+    /// Slots sold by plan: the limits of its businesses that may call, together
+    slots_sold: Family<Plan, Gauge> = "callgate_slots_sold";
+    /// Slots sold, as a multiple of the cap
+    pub oversubscription_ratio: Gauge<f64, AtomicU64> = "callgate_oversubscription_ratio";
+    /// Ratio of slots sold above which callgate warns, 0 for never
+    pub oversubscription_threshold_ratio: Gauge<f64, AtomicU64> = "callgate_oversubscription_threshold_ratio";
+    /// Businesses that have as many live calls as they may, or more
+    pub businesses_at_limit: Gauge = "callgate_businesses_at_limit";
 
     /// 1 for the mode in which the slot ledger works
     ledger_mode: Family<Mode, Gauge> = "callgate_ledger_mode";
@@ -250,6 +259,12 @@ impl Metrics {
     /// So many slots are reserved for this plan now.
     pub fn set_slots_reserved(&self, plan: &str, slots: impl Into<i64>) {
         self.slots_reserved.get_or_create_owned(&Plan::new(plan)).set(slots.into());
+    }
+
+    /// So many slots are sold on this plan now.
+    pub fn set_slots_sold(&self, plan: &str, slots: u64) {
+        let slots = i64::try_from(slots).unwrap_or(i64::MAX);
+        self.slots_sold.get_or_create_owned(&Plan::new(plan)).set(slots);
     }
 
     /// The slot ledger works in this mode now: memory, redis, database or recovering.

@@ -108,7 +108,10 @@ async fn the_counts_have_the_shape_of_the_contract() {
     }
     assert_eq!((&status["ledgerMode"], &status["overflow"]), (&json!("memory"), &json!(0)));
     assert_eq!(status["oversubscription"]["cap"], 2);
-    assert_eq!(keys(&status["oversubscription"]), BTreeSet::from(["sold", "cap", "ratio"]));
+    assert_eq!(
+        keys(&status["oversubscription"]),
+        BTreeSet::from(["sold", "cap", "ratio", "thresholdRatio", "exceeded"])
+    );
     let calls = status["calls"].as_array().unwrap();
     let call = calls.iter().find(|call| call["callId"] == call_id).unwrap();
     assert!(keys(call).is_superset(&BTreeSet::from([

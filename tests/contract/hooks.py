@@ -1,6 +1,6 @@
 """What schemathesis cannot know of callgate: telephone numbers that exist, and how webhooks are signed.
 
-Loaded through schemathesis.toml. The secrets are those that tests/contract/run gives to the gate.
+Loaded by tests/contract/run. The secrets are those that tests/contract/run gives to the gate.
 """
 
 import base64

@@ -44,7 +44,7 @@ use crate::store::{EventStore, ProcessLock, Sharing, Store, StoreError, StoreOpt
 use crate::telemetry::Metrics;
 use actors::Actors;
 use clock::{keep_clock, set_clock};
-use options::{app_state, hang_up_ways, plans_of, provider_of, retry_after_of, watch_limits_of};
+use options::{app_state, hang_up_ways, plans_of, provider_of, retry_after_of, vantage_of, watch_limits_of};
 use past::{adopt_the_past, take_up_duties};
 pub(super) use stopping::stop_signal;
 use webhooks::{Webhooks, webhooks_of};
@@ -137,7 +137,7 @@ impl Application {
         let pool = store.seed_pool(&pool).await?;
         let Webhooks { policy, simulator } = webhooks_of(&settings, pool.cap)?;
         let base_url = simulator.as_ref().map(|simulator| format!("http://{}", simulator.address));
-        let provider = provider_of(&settings, base_url, &metrics);
+        let provider = provider_of(&settings, base_url.clone(), &metrics);
         let provider = overrides.provider.map_or_else(|| Arc::clone(&provider), |wrap| wrap(Arc::clone(&provider)));
         let events: Arc<dyn EventStore> = overrides
             .event_store
@@ -182,7 +182,11 @@ impl Application {
             simulator.set_webhook_url(format!("{webhooks}/elevenlabs"));
             simulator.set_carrier_urls(format!("{webhooks}/twilio/voice"), format!("{webhooks}/twilio/status"));
         }
-        let server = listen(listener, web::Data::new(app_state(&settings, gate.clone(), doors, policy)?), &settings)?;
+        let vantage = vantage_of(&settings, pool, base_url);
+        let state = web::Data::new(app_state(&settings, gate.clone(), doors, policy, vantage)?);
+        let watched = state.clone();
+        actix::spawn(async move { watched.watch().await });
+        let server = listen(listener, state, &settings)?;
         Ok(Self {
             gate,
             address,

@@ -191,10 +191,10 @@ struct SupervisorView {
 }
 
 /// The name of the replica that sweeps on the interval.
-fn sweeper(sweeper: &Sweeper) -> Option<String> {
+pub(in crate::http) fn sweeper(sweeper: &Sweeper) -> Option<&str> {
     match sweeper {
-        Sweeper::Alone | Sweeper::Here => Some(sources::node().to_owned()),
-        Sweeper::Other(node) => Some(node.to_string()),
+        Sweeper::Alone | Sweeper::Here => Some(sources::node()),
+        Sweeper::Other(node) => Some(node),
         Sweeper::Unknown => None,
     }
 }
@@ -216,7 +216,7 @@ pub(in crate::http) async fn get(_: CanRead, state: web::Data<AppState>) -> Http
             sweeping: view.sweeping,
             step: StepView { name: view.step.name, done: view.step.done, total: view.step.total },
             sweeps: view.sweeps,
-            sweeper: sweeper(&view.sweeper),
+            sweeper: sweeper(&view.sweeper).map(str::to_owned),
             waiting: view.waiting,
             last_sweep: view.last.as_ref().map(LastSweepView::from),
             interval_seconds: view.schedule.full.as_secs(),

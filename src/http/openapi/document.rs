@@ -11,8 +11,8 @@ use utoipa::{Modify, OpenApi, ToSchema};
 use super::problems::{ErrorCode, anywhere};
 use crate::http::problem::ProblemDocument;
 use crate::http::{
-    agents, businesses, calls, debug, do_not_call, doors, health, metrics, openapi, phone_numbers, pools,
-    reconciliations, twilio, webhooks,
+    agents, businesses, calls, concurrency, debug, do_not_call, doors, events, health, metrics, openapi, overview,
+    phone_numbers, pools, reconciliations, twilio, webhooks,
 };
 
 /// What the API is, for people.
@@ -55,6 +55,9 @@ pub fn document() -> Document {
         calls::get,
         calls::list,
         calls::post,
+        concurrency::events,
+        concurrency::status,
+        concurrency::summary,
         debug::get,
         debug::capacity::get,
         debug::journal::get,
@@ -65,6 +68,7 @@ pub fn document() -> Document {
         doors::agent,
         doors::demo,
         doors::phone_number,
+        events::stream,
         health::live,
         health::ready,
         metrics::get,
@@ -72,6 +76,8 @@ pub fn document() -> Document {
         openapi::get,
         openapi::page::get,
         openapi::page::part,
+        overview::get,
+        overview::history,
         phone_numbers::delete,
         phone_numbers::list,
         phone_numbers::put,

@@ -25,6 +25,10 @@ async fn the_latest_sweeps_come_newest_first_as_they_were_recorded(#[values(Sqli
     assert_eq!(store.runs(9, Some("ledger")).await.unwrap(), []);
     assert_eq!(store.runs(2, None).await.unwrap(), [run(1_001), run(1_000)]);
     assert_eq!(store.runs(9, None).await.unwrap().len(), 3);
+    assert_eq!(store.run_after(&["full", "ledger"], None).await.unwrap(), Some(run(1_001)));
+    assert_eq!(store.run_after(&["full"], Some(after_noon(1_000))).await.unwrap(), Some(run(1_001)));
+    assert_eq!(store.run_after(&["full"], Some(after_noon(1_001))).await.unwrap(), None, "it is known already");
+    assert_eq!(store.run_after(&["ledger"], None).await.unwrap(), None);
     store.forget_runs(after_noon(1_000)).await.unwrap();
     assert_eq!(store.runs(9, Some("full")).await.unwrap(), [run(1_001), run(1_000)]);
 }

@@ -13,6 +13,9 @@ fn given_nothing_happened_when_encoded_then_metrics_without_labels_read_zero() {
         "elevenlabs_429_total 0",
         "callgate_slots_cap 0",
         "callgate_slots_overflow 0",
+        "callgate_oversubscription_ratio 0.0",
+        "callgate_oversubscription_threshold_ratio 0.0",
+        "callgate_businesses_at_limit 0",
         "callgate_ledger_epoch 0",
         "callgate_ledger_drift 0",
         "callgate_commit_failures_total 0",
@@ -68,6 +71,8 @@ fn given_each_metric_was_used_when_encoded_then_names_and_labels_are_those_of_th
         r#"callgate_calls{state="active"} 2"#,
         r#"callgate_slots_held{plan="PRO"} 2"#,
         r#"callgate_slots_reserved{plan="PRO"} 1"#,
+        r#"callgate_slots_sold{plan="PRO"} 9"#,
+        "callgate_oversubscription_ratio 1.8",
         r#"callgate_ledger_mode{mode="redis"} 1"#,
         r#"callgate_ledger_mode{mode="recovering"} 0"#,
         r#"callgate_provider_requests_total{operation="place",outcome="ok"} 1"#,
@@ -148,6 +153,8 @@ fn used() -> Metrics {
     metrics.set_calls("active", 2);
     metrics.set_slots_held("PRO", 2_u32);
     metrics.set_slots_reserved("PRO", 1_u32);
+    metrics.set_slots_sold("PRO", 9);
+    metrics.oversubscription_ratio.set(1.8);
     metrics.set_ledger_mode("redis");
     metrics.record_provider_request("place", "ok", Duration::from_millis(200));
     metrics.record_webhook("post_call_transcription", "ended");
