@@ -44,7 +44,7 @@ struct BusinessBody {
     inbound_enabled: bool,
     /// In which country its national numbers are (ISO 3166-1 alpha-2).
     #[serde(default)]
-    #[schema(pattern = "^[A-Za-z]{2}$")]
+    #[schema(format = "country", pattern = "^[A-Za-z]{2}$")]
     country: Option<String>,
 }
 

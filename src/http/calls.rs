@@ -50,7 +50,7 @@ struct CallBody {
     /// From which number of the platform.
     phone_number_id: PhoneNumberId,
     /// Whom to call: E.164, or national with the business's country.
-    #[schema(format = "phone", examples("+14155550123"))]
+    #[schema(format = "phone", pattern = "^[+0-9(][-+0-9 ()./]{3,31}$", examples("+14155550123"))]
     to_number: String,
     /// Variables of the conversation: at most 16 KiB as JSON. `callgate_call_id` and `business_id` are the gate's own.
     #[serde(default)]
@@ -302,7 +302,7 @@ pub(super) fn prefers_async(request: &HttpRequest) -> bool {
         ("from" = Option<DateTime<Utc>>, Query, description = "Only calls from then on; the year has four digits.", example = "2026-01-27T00:00:00Z"),
         ("to" = Option<DateTime<Utc>>, Query, description = "Only calls until then.", example = "2026-01-28T00:00:00Z"),
         ("limit" = Option<u32>, Query, description = "How many at most; 50 unless said.", minimum = 1, maximum = 500, example = 50),
-        ("cursor" = Option<String>, Query, description = "The `nextCursor` of the page before.", pattern = "^-?[0-9]{1,15}_[0-9a-f-]{36}$", example = "1769508000000_01974a5c-9e10-7c3d-8b6f-2d415e7a9c03"),
+        ("cursor" = Option<String>, Query, description = "The `nextCursor` of the page before.", pattern = "^-?[0-9]{1,15}_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$", example = "1769508000000_01974a5c-9e10-7c3d-8b6f-2d415e7a9c03"),
     ),
     responses((status = 200, description = "A page.", body = CallsView), NotListed),
     security(("apiKey" = ["read"])),

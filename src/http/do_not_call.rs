@@ -37,7 +37,7 @@ async fn entry(path: &(String, String), state: &AppState, request: &HttpRequest)
     description = "The next call to it is refused with DO_NOT_CALL_BLOCKED.",
     params(
         ("businessId" = BusinessId, Path, description = "Whose list.", example = "42"),
-        ("e164" = String, Path, description = "The number: E.164, or national with the business's country.", format = "phone", example = "+14155550123"),
+        ("e164" = String, Path, description = "The number: E.164, or national with the business's country.", format = "phone", pattern = "^[+0-9(][-+0-9 ()./]{3,31}$", example = "+14155550123"),
     ),
     responses((status = 204, description = "It is on the list."), NotListed),
     security(("apiKey" = ["admin"])),
@@ -63,7 +63,7 @@ pub(super) async fn put(
     operation_id = "deleteDoNotCall",
     params(
         ("businessId" = BusinessId, Path, description = "Whose list.", example = "42"),
-        ("e164" = String, Path, description = "The number: E.164, or national with the business's country.", format = "phone", example = "+14155550123"),
+        ("e164" = String, Path, description = "The number: E.164, or national with the business's country.", format = "phone", pattern = "^[+0-9(][-+0-9 ()./]{3,31}$", example = "+14155550123"),
     ),
     responses((status = 204, description = "It is off the list."), NotRemoved),
     security(("apiKey" = ["admin"])),

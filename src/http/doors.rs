@@ -62,7 +62,7 @@ problems!(
 #[schema(as = AgentTestCallRequest, examples(json!({"phoneNumber": "+14155550123"})))]
 struct AgentCallBody {
     /// Whom to call: E.164, or national with the business's country.
-    #[schema(format = "phone", examples("+14155550123"))]
+    #[schema(format = "phone", pattern = "^[+0-9(][-+0-9 ()./]{3,31}$", examples("+14155550123"))]
     phone_number: String,
     /// From which number; unless said, the agent's own, or one of its business.
     #[serde(default)]
@@ -128,7 +128,7 @@ fn number_for(agent_id: &AgentId, numbers: Vec<PhoneNumber>) -> Option<PhoneNumb
 #[schema(as = PhoneNumberTestCallRequest, examples(json!({"testPhoneNumber": "+14155550123"})))]
 struct NumberCallBody {
     /// Whom to call: E.164, or national with the business's country.
-    #[schema(format = "phone", examples("+14155550123"))]
+    #[schema(format = "phone", pattern = "^[+0-9(][-+0-9 ()./]{3,31}$", examples("+14155550123"))]
     test_phone_number: String,
 }
 
@@ -180,7 +180,7 @@ pub(super) async fn phone_number(
 #[schema(as = DemoCallRequest, examples(json!({"phoneNumber": "+14155550123", "name": "Ada", "language": "en"})))]
 struct DemoBody {
     /// Whom to call: E.164.
-    #[schema(format = "phone", examples("+14155550123"))]
+    #[schema(format = "phone", pattern = "^[+0-9(][-+0-9 ()./]{3,31}$", examples("+14155550123"))]
     phone_number: String,
     /// The agent is told.
     #[serde(default)]

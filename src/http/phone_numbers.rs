@@ -22,7 +22,7 @@ use crate::store::PhoneNumber;
 #[schema(as = PhoneNumberRequest, examples(json!({"phoneNumber": "+14155550199", "agentId": "agent_1"})))]
 struct PhoneNumberBody {
     /// E.164, or national with the business's country.
-    #[schema(format = "phone")]
+    #[schema(format = "phone", pattern = "^[+0-9(][-+0-9 ()./]{3,31}$")]
     phone_number: String,
     /// Who talks on it.
     #[serde(default)]

@@ -1,10 +1,14 @@
 //! `/api/pools/default`: the cap and the pause, at run time.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use serde_json::json;
+use utoipa::openapi::schema::{AllOfBuilder, AnyOfBuilder, ObjectBuilder, Schema, Type};
+use utoipa::openapi::{Ref, RefOr};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::auth::{self, CanRead, IsAdmin};
 use super::body;
@@ -17,10 +21,10 @@ use crate::domain::pool::Pool;
 /// More than any provider sells.
 const LARGEST_CAP: u32 = 100_000;
 
-/// What is to change; at least one of the two.
+/// What is to change.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = PoolRequest, examples(json!({"cap": 5, "paused": false})))]
+#[schema(as = PoolChange)]
 struct PoolBody {
     /// Calls at once. Lowering it cuts no live call.
     #[serde(default)]
@@ -29,6 +33,34 @@ struct PoolBody {
     /// No new calls while true.
     #[serde(default)]
     paused: Option<bool>,
+}
+
+/// A change of the pool that changes something.
+enum SomeChange {}
+
+impl PartialSchema for SomeChange {
+    fn schema() -> RefOr<Schema> {
+        let with = |name: &str, kind| {
+            ObjectBuilder::new().property(name, ObjectBuilder::new().schema_type(kind)).required(name)
+        };
+        let either = AnyOfBuilder::new().item(with("cap", Type::Integer)).item(with("paused", Type::Boolean));
+        AllOfBuilder::new()
+            .description(Some("At least one of the two is named."))
+            .examples([json!({"cap": 5, "paused": false})])
+            .item(Ref::from_schema_name("PoolChange"))
+            .item(Schema::AnyOf(either.build()))
+            .into()
+    }
+}
+
+impl ToSchema for SomeChange {
+    fn name() -> Cow<'static, str> {
+        "PoolRequest".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((PoolBody::name().into_owned(), PoolBody::schema()));
+    }
 }
 
 /// The terms under which slots are given out.
@@ -83,7 +115,7 @@ pub(super) async fn get(request: HttpRequest, _: CanRead, state: web::Data<AppSt
     tag = "Pool",
     operation_id = "putPool",
     description = "Audited, and in force on every replica within a second. What is not named stays.",
-    request_body(content = PoolBody),
+    request_body(content = SomeChange),
     responses((status = 200, description = "Its new terms.", body = PoolView), NotChanged),
     security(("apiKey" = ["admin"])),
 )]
