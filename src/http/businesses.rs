@@ -32,10 +32,11 @@ struct BusinessBody {
     #[schema(min_length = 1, max_length = 200, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     name: String,
     /// One of the configured plans.
+    #[schema(value_type = String, format = "plan")]
     plan: PlanName,
     status: Subscription,
     /// Its own limit of calls at once; null: the plan's. 0 switches its calls off.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "body::whole")]
     #[schema(minimum = 0, maximum = 100_000)]
     concurrent_limit: Option<u32>,
     /// Whether it takes inbound calls.

@@ -61,11 +61,11 @@ struct CallBody {
     #[schema(min_length = 1, max_length = 128, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     user_id: Option<String>,
     /// When the gate hangs up at the latest.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "body::whole")]
     #[schema(minimum = 1, maximum = 86_400)]
     max_duration_seconds: Option<u32>,
     /// How long it may ring.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "body::whole")]
     #[schema(minimum = 1, maximum = 600)]
     ringing_timeout_seconds: Option<u32>,
     /// The platform's name for the door that it came through; `api` unless said.

@@ -27,7 +27,7 @@ const LARGEST_CAP: u32 = 100_000;
 #[schema(as = PoolChange)]
 struct PoolBody {
     /// Calls at once. Lowering it cuts no live call.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "body::whole")]
     #[schema(minimum = 1, maximum = 100_000)]
     cap: Option<u32>,
     /// No new calls while true.

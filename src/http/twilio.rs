@@ -37,6 +37,7 @@ problems!(
 #[expect(dead_code, reason = "the shape of a form, for the document")]
 struct VoiceShape {
     /// The call.
+    #[schema(pattern = "^CA[!-~]{0,62}$")]
     call_sid: String,
     /// The account, which must be ours.
     account_sid: String,
@@ -55,6 +56,7 @@ struct VoiceShape {
 #[expect(dead_code, reason = "the shape of a form, for the document")]
 struct StatusShape {
     /// The call.
+    #[schema(pattern = "^CA[!-~]{0,62}$")]
     call_sid: String,
     /// The account, which must be ours.
     account_sid: String,
