@@ -4,6 +4,7 @@ mod application;
 mod demo;
 mod keys;
 mod migrate;
+mod peer;
 mod reconcile;
 mod replay;
 mod serve;
@@ -128,4 +129,13 @@ fn environment() -> Vec<(String, String)> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect()
+}
+
+/// Whether a name of the environment leads to a database, a Redis or a provider, or opens them.
+fn leads_outside(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    ["DATABASE_URL", "REDIS_URL"].contains(&name.as_str())
+        || ["ELEVENLABS_", "CALLGATE__DATABASE__", "CALLGATE__PROVIDER__", "CALLGATE__REDIS__"]
+            .iter()
+            .any(|beginning| name.starts_with(beginning))
 }
