@@ -2,6 +2,7 @@
 
 mod application;
 mod demo;
+mod drill;
 mod keys;
 mod migrate;
 mod peer;
@@ -41,6 +42,8 @@ enum Command {
     Reconcile(reconcile::Arguments),
     /// Replay the events: rebuild the session table, or compare with it
     Replay(replay::Arguments),
+    /// Sign a deployment off: cap, inbound calls, a full provider, kill -9
+    Drill(drill::Arguments),
     /// Make, list and revoke API keys
     Keys(keys::Arguments),
 }
@@ -88,6 +91,7 @@ pub fn run() -> ExitCode {
             Command::Migrate(arguments) => migrate::run(arguments).await,
             Command::Reconcile(arguments) => reconcile::run(arguments).await,
             Command::Replay(arguments) => replay::run(arguments).await,
+            Command::Drill(arguments) => drill::run(arguments).await,
             Command::Keys(arguments) => keys::run(arguments).await,
         }
     });
