@@ -114,6 +114,19 @@ fn print_line(line: impl std::fmt::Display) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
+/// Prints a document as people can read it, too.
+fn print_json(document: &serde_json::Value) {
+    print_line(serde_json::to_string_pretty(document).expect("a map has text keys"));
+}
+
+/// How to print what there is to say.
+#[derive(Clone, Copy, Debug, clap::Args)]
+struct Format {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
 /// Which configuration file to read.
 #[derive(Clone, Debug, Default, clap::Args)]
 struct ConfigFile {

@@ -35,7 +35,7 @@ use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use super::application::stop_signal;
-use super::{ConfigFile, Failure, print_line};
+use super::{ConfigFile, Failure, Format, print_json, print_line};
 use crate::settings::{Secret, Settings};
 use bar::Bars;
 use deployment::Deployment;
@@ -110,9 +110,8 @@ pub(super) struct Arguments {
     /// For D: seconds that a replica may take to go and to come back
     #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     restart_wait_seconds: u64,
-    /// Print the report as JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    format: Format,
 }
 
 impl Arguments {
@@ -179,8 +178,8 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         outcomes,
         left_behind,
     };
-    if arguments.json {
-        print_line(serde_json::to_string_pretty(&report.to_json()).expect("a report is a map with text keys"));
+    if arguments.format.json {
+        print_json(&report.to_json());
     } else {
         print_line(&report);
     }

@@ -104,7 +104,8 @@ async fn carry_out(command: &str, patience: Duration) -> Result<(), Trouble> {
     let began = Instant::now();
     let unusable = |error: std::io::Error| Trouble(format!("the restart command cannot be run: {error}"));
     let mut words = tempfile::NamedTempFile::new().map_err(unusable)?;
-    let (stdout, stderr) = (words.reopen().map_err(unusable)?, words.reopen().map_err(unusable)?);
+    let stdout = words.reopen().map_err(unusable)?;
+    let stderr = stdout.try_clone().map_err(unusable)?;
     let mut shell = Command::new("sh");
     shell.args(["-c", command]).stdin(Stdio::null()).stdout(stdout).stderr(stderr);
     let mut shell = Child::spawn(&mut shell).map_err(unusable)?;

@@ -2,6 +2,7 @@
 //! Whatever is set up here is taken away again, however the drill ends.
 
 use std::cell::Cell;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
@@ -18,6 +19,9 @@ use crate::cli::Failure;
 
 /// Requests that are open at once, at most: as many as the HTTP client holds connections.
 pub(super) const AT_ONCE: usize = 100;
+
+/// What a webhook, or a hang-up, may take at the gate of this provider.
+const PROOF: Duration = Duration::from_secs(10);
 
 /// Where the tests play.
 pub(super) struct Stage {
@@ -97,7 +101,7 @@ impl Stage {
     async fn prove_the_provider(&self, gate: &Gate) -> Result<(), Failure> {
         let (url, provider) = (gate.url(), self.simulator.url());
         let conversation = self.simulator.ring_in(&self.agent).await.map_err(failed)?;
-        let known = within(SOON, async || match gate.call_of(&conversation).await {
+        let known = within(PROOF, async || match gate.call_of(&conversation).await {
             Ok(Some(call)) => Ok(call),
             Ok(None) => Err(Failure::Usage(format!(
                 "{url} hears nothing of an inbound call at {provider}: is it the provider of this gate, and does it \
@@ -107,7 +111,7 @@ impl Stage {
         });
         let call = known.await?;
         gate.hang_up(call["callId"].as_str().unwrap_or_default()).await.map_err(failed)?;
-        within(SOON, async || {
+        within(PROOF, async || {
             let state = self.simulator.state().await.map_err(failed)?;
             if state.is_live(&conversation) == Some(false) {
                 return Ok(());

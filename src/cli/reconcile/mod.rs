@@ -8,7 +8,7 @@ mod remote;
 
 use serde_json::Value;
 
-use super::{ConfigFile, Failure, print_line};
+use super::{ConfigFile, Failure, print_json};
 use crate::settings::{Secret, Settings};
 use remote::{Asked, Remote};
 
@@ -41,7 +41,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
             Asked::NobodyThere(_) => alone::sweep(settings).await?,
         },
     };
-    print_line(serde_json::to_string_pretty(&report).expect("a report is a map with text keys"));
+    print_json(&report);
     if report["success"] == Value::Bool(true) {
         Ok(())
     } else {
