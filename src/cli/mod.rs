@@ -20,9 +20,22 @@ pub use application::{Application, AroundEventStore, AroundProvider, Overrides, 
 
 use crate::settings::{Settings, SettingsError};
 
+const HELP: &str = "\
+`callgate COMMAND --help` has examples, the environment and the exit codes of a command; `-h` is the short form.
+
+Configuration:
+  Every setting has a default. A file (--config FILE) is laid over them, the environment over both: section.key is
+  CALLGATE__SECTION__KEY there. DATABASE_URL, REDIS_URL, GLOBAL_CAP, ELEVENLABS_API_KEY, ELEVENLABS_BASE_URL,
+  ELEVENLABS_WEBHOOK_SECRET and RUST_LOG are read too. Unknown keys are errors.
+
+Exit codes:
+  0  done
+  1  a check failed
+  2  bad usage or configuration";
+
 /// A gate for live phone calls: no outbound call starts and no inbound call stays without a slot.
 #[derive(Debug, Parser)]
-#[command(name = "callgate", version, about, arg_required_else_help = false)]
+#[command(name = "callgate", version, about, arg_required_else_help = false, after_long_help = HELP)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,

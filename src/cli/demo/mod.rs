@@ -18,7 +18,26 @@ use traffic::Traffic;
 /// How long the last calls may take to end.
 const WIND_DOWN: Duration = Duration::from_secs(30);
 
+const HELP: &str = "\
+Everything is on this machine and in a temporary folder: no database, Redis or provider of yours is touched. Calls come
+and go by themselves; the first lines say where to look and how to make the provider misbehave. Ctrl-C ends it.
+
+Examples:
+  callgate demo
+  callgate demo --bind 127.0.0.1:0 --cap 20
+  callgate demo --seconds 30        compares all counts at the end
+
+Environment:
+  CALLGATE__SECTION__KEY  any setting but those of database, redis and provider
+  RUST_LOG                what is logged on stderr
+
+Exit codes:
+  0  stopped, or all counts agreed
+  1  the counts differed (--seconds), or it could not go on
+  2  bad usage or configuration";
+
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = HELP)]
 pub(super) struct Arguments {
     /// Where to listen; port 0 takes any free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]

@@ -153,7 +153,8 @@ impl Stage {
         if tally.admitted.len() == self.expectation.room() {
             return Ok(tally.admitted);
         }
-        Err(Trouble(format!("of {} calls that there is room for: {}", self.expectation.reason(), tally.words())))
+        let (started, expected) = (tally.admitted.len(), self.expectation.reason());
+        Err(Trouble(format!("{started} calls started, expected {expected}: {}", tally.words())))
     }
 
     /// What every replica counts, once each says that so many calls of the drill are live; an error is what they say
