@@ -14,7 +14,9 @@ const LOCK: Duration = Duration::from_secs(15);
 /// The lock of the replica that sweeps on the interval.
 const SWEEPER: &str = "sweeper";
 /// The lock of a sweep that is under way, for whatever reason, and how long it is kept without being renewed.
-const RUN: (&str, Duration) = ("sweep", Duration::from_secs(10));
+const RUN: (&str, Duration) = (UNDER_WAY, Duration::from_secs(10));
+/// The name of that lock: while anybody has it, one of several replicas sweeps.
+pub const UNDER_WAY: &str = "sweep";
 /// Between two looks whether another replica's sweep is done.
 const RUN_LOOK: Duration = Duration::from_millis(250);
 

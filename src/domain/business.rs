@@ -23,6 +23,9 @@ pub enum Subscription {
 }
 
 impl Subscription {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Active, Self::Trial, Self::Suspended, Self::Cancelled];
+
     /// Whether calls may start.
     pub fn permits_calls(self) -> bool {
         matches!(self, Self::Active | Self::Trial)
@@ -49,10 +52,7 @@ impl FromStr for Subscription {
     type Err = UnknownSubscription;
 
     fn from_str(text: &str) -> Result<Self, UnknownSubscription> {
-        [Self::Active, Self::Trial, Self::Suspended, Self::Cancelled]
-            .into_iter()
-            .find(|status| status.as_str() == text)
-            .ok_or(UnknownSubscription)
+        Self::ALL.into_iter().find(|status| status.as_str() == text).ok_or(UnknownSubscription)
     }
 }
 
@@ -97,13 +97,8 @@ impl Business {
         }
     }
 
-    /// Calls at once that this business may have: its own limit, else its plan's, else the cap.
-    ///
-    /// A plan that is no longer configured permits nothing: the gate cannot prove what was sold.
+    /// Calls at once that this business may have, as [`Plans::limit`] tells it.
     pub fn limit(&self, plans: &Plans, cap: u32) -> u32 {
-        self.concurrent_limit.unwrap_or_else(|| match plans.get(&self.plan) {
-            Some(plan) => plan.limit.unwrap_or(cap),
-            None => 0,
-        })
+        plans.limit(&self.plan, self.concurrent_limit, cap)
     }
 }

@@ -9,6 +9,7 @@ pub mod business;
 pub mod call;
 pub mod ids;
 pub mod notice;
+pub mod oversubscription;
 pub mod phone;
 pub mod plan;
 pub mod pool;

@@ -30,6 +30,17 @@ impl Plans {
         self.0.iter()
     }
 
+    /// Calls at once of a business on that plan, where it has a limit of its `own` or none: its own, else the plan's, else
+    /// the cap.
+    ///
+    /// A plan that is no longer configured permits nothing: the gate cannot prove what was sold.
+    pub fn limit(&self, plan: &PlanName, own: Option<u32>, cap: u32) -> u32 {
+        own.unwrap_or_else(|| match self.get(plan) {
+            Some(plan) => plan.limit.unwrap_or(cap),
+            None => 0,
+        })
+    }
+
     /// How long a call on that plan may last, in seconds, where its request asked for `asked`: the smaller of the two.
     pub fn longest_call(&self, plan: &PlanName, asked: Option<u32>) -> Option<u32> {
         let allowed = self.get(plan).and_then(|plan| plan.max_duration_seconds);

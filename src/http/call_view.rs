@@ -1,6 +1,7 @@
 //! A call as JSON.
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use serde::Serializer;
 use serde_json::{Value, json};
 
 use crate::domain::call::{Direction, Record};
@@ -10,6 +11,11 @@ use crate::ledger::Standing;
 /// A time as the contract writes it: RFC 3339, UTC, milliseconds.
 pub(super) fn time(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+/// The same for a member of a view.
+pub(super) fn moment<S: Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&time(*at))
 }
 
 /// A call, with the counts that matter to it.

@@ -136,7 +136,7 @@ fn last_sweep(last: &LastSweep) -> Value {
 }
 
 /// The name of the replica that sweeps on the interval.
-fn sweeper(sweeper: &Sweeper) -> Option<&str> {
+pub(super) fn sweeper(sweeper: &Sweeper) -> Option<&str> {
     match sweeper {
         Sweeper::Alone | Sweeper::Here => Some(sources::node()),
         Sweeper::Other(node) => Some(node),

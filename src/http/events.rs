@@ -1,4 +1,5 @@
-//! `/api/events/stream`: every event of every call, as Server-Sent Events (WHATWG HTML, 9.2).
+//! `/api/events/stream`: every event of every call, as Server-Sent Events (WHATWG HTML, 9.2), and the overview between them
+//! for whoever asks for it.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -6,12 +7,18 @@ use std::time::Duration;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, web};
+use chrono::{DateTime, Utc};
 use futures_util::stream;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
+use tokio::sync::watch;
+use utoipa::ToSchema;
 
 use super::auth::CanRead;
-use super::call_view::time;
+use super::call_view::moment;
+use super::overview::Publication;
 use super::problem::Problem;
+use super::request;
 use super::state::AppState;
 use crate::actors::Gate;
 use crate::store::FeedItem;
@@ -24,17 +31,47 @@ const QUIET_LOOKS: u32 = 75;
 const PAGE: u64 = 200;
 
 /// One event of the feed.
-pub(super) fn view(item: &FeedItem) -> Value {
-    json!({
-        "position": item.position,
-        "callId": item.call_id,
-        "sequence": item.sequence,
-        "type": item.event_type,
-        "schemaVersion": item.schema_version,
-        "occurredAt": time(item.occurred_at),
-        "recordedAt": time(item.recorded_at),
-        "data": item.data,
-    })
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct FeedEvent {
+    /// Its place in the feed.
+    position: i64,
+    /// The call; of a note of the gate itself an id of its own.
+    call_id: String,
+    /// Its place in the stream of the call.
+    sequence: i64,
+    r#type: String,
+    /// The version in which it was written.
+    schema_version: i32,
+    #[serde(serialize_with = "moment")]
+    occurred_at: DateTime<Utc>,
+    #[serde(serialize_with = "moment")]
+    recorded_at: DateTime<Utc>,
+    /// What happened, by the type of the event.
+    data: Value,
+}
+
+impl From<FeedItem> for FeedEvent {
+    fn from(item: FeedItem) -> Self {
+        Self {
+            position: item.position,
+            call_id: item.call_id,
+            sequence: item.sequence,
+            r#type: item.event_type,
+            schema_version: item.schema_version,
+            occurred_at: item.occurred_at,
+            recorded_at: item.recorded_at,
+            data: item.data,
+        }
+    }
+}
+
+impl FeedEvent {
+    /// As a piece of the stream.
+    fn piece(&self) -> Bytes {
+        let data = serde_json::to_string(self).expect("an event is plain data with text keys");
+        Bytes::from(format!("id: {}\nevent: {}\ndata: {data}\n\n", self.position, self.r#type))
+    }
 }
 
 /// Where a reader of the feed is.
@@ -52,6 +89,12 @@ pub(super) async fn stream(
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
     let away = |error| Problem::store(&error, &state.gate, &request);
+    let query = request::query(&request, &["overview"])?;
+    let wants_overview = match query.text("overview") {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(_) => return Err(Problem::invalid("overview is true or false", &request)),
+    };
     let position = match request.headers().get("Last-Event-ID") {
         Some(value) => {
             let id = value.to_str().ok().and_then(|text| text.trim().parse().ok()).filter(|id| *id >= 0);
@@ -61,10 +104,29 @@ pub(super) async fn stream(
     };
     let greeting = VecDeque::from([Bytes::from_static(b"retry: 1000\n\n")]);
     let reader = Reader { gate: state.gate.clone(), position, ready: greeting, quiet: 0 };
-    Ok(HttpResponse::Ok()
-        .content_type("text/event-stream")
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .streaming(stream::unfold(reader, Reader::next)))
+    let events = stream::unfold(reader, Reader::next);
+    let mut answer = HttpResponse::Ok();
+    answer.content_type("text/event-stream").insert_header((CACHE_CONTROL, "no-store"));
+    if !wants_overview {
+        return Ok(answer.streaming(events));
+    }
+    let overviews = stream::unfold(state.watchtower.subscribe(), next_overview);
+    Ok(answer.streaming(stream::select(events, overviews)))
+}
+
+/// The overview once there is another one; none when the node goes away.
+async fn next_overview(
+    mut reader: watch::Receiver<Publication>,
+) -> Option<(Result<Bytes, actix_web::Error>, watch::Receiver<Publication>)> {
+    loop {
+        reader.changed().await.ok()?;
+        let published = reader.borrow_and_update().clone();
+        match published {
+            Publication::Nothing => {}
+            Publication::Latest(event) => return Some((Ok(event), reader)),
+            Publication::Over => return None,
+        }
+    }
 }
 
 impl Reader {
@@ -89,12 +151,12 @@ impl Reader {
                 Vec::new()
             }
         };
-        for item in &found {
+        let is_quiet = found.is_empty();
+        for item in found {
             self.position = item.position;
-            let event = format!("id: {}\nevent: {}\ndata: {}\n\n", item.position, item.event_type, view(item));
-            self.ready.push_back(Bytes::from(event));
+            self.ready.push_back(FeedEvent::from(item).piece());
         }
-        if found.is_empty() {
+        if is_quiet {
             self.quiet += 1;
             tokio::time::sleep(PAUSE).await;
         }

@@ -14,8 +14,8 @@ use tracing::Instrument;
 use super::problem::Problem;
 use super::request::RequestId;
 use super::{
-    agents, businesses, calls, concurrency, debug, do_not_call, doors, events, health, metrics, phone_numbers, pools,
-    reconciliations, twilio, webhooks,
+    agents, businesses, calls, concurrency, dashboard, debug, do_not_call, doors, events, health, metrics, overview,
+    phone_numbers, pools, reconciliations, twilio, webhooks,
 };
 use crate::actors::guardian::reason_of;
 use crate::sources;
@@ -35,7 +35,9 @@ fn reading() -> Route {
 /// Registers every route.
 pub fn configure(app: &mut web::ServiceConfig) {
     let (get, post, put, delete) = (reading, web::post, web::put, web::delete);
-    app.service(resource("/api/calls", "GET, HEAD, POST").route(get().to(calls::list)).route(post().to(calls::post)))
+    app.service(resource("/", "GET, HEAD").route(get().to(dashboard::page)))
+        .service(resource("/assets/{path:.*}", "GET, HEAD").route(get().to(dashboard::asset)))
+        .service(resource("/api/calls", "GET, HEAD, POST").route(get().to(calls::list)).route(post().to(calls::post)))
         .service(
             resource("/api/calls/{callId}", "DELETE, GET, HEAD")
                 .route(get().to(calls::get))
@@ -88,6 +90,8 @@ pub fn configure(app: &mut web::ServiceConfig) {
         .service(resource("/api/concurrent-metrics/status", "GET, HEAD").route(get().to(concurrency::status)))
         .service(resource("/api/concurrent-metrics/events", "GET, HEAD").route(get().to(concurrency::events)))
         .service(resource("/api/concurrent-metrics/prometheus", "GET, HEAD").route(get().to(metrics::get)))
+        .service(resource("/api/overview", "GET, HEAD").route(get().to(overview::get)))
+        .service(resource("/api/overview/history", "GET, HEAD").route(get().to(overview::history)))
         .service(resource("/api/events/stream", "GET").route(web::get().to(events::stream)))
         .service(resource("/metrics", "GET, HEAD").route(get().to(metrics::get)))
         .service(resource("/debug/actors", "GET, HEAD").route(get().to(debug::all)))

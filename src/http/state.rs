@@ -10,6 +10,7 @@ use moka::future::Cache;
 use tokio::sync::Semaphore;
 
 use super::auth::{Doors, Keyring};
+use super::overview::{Lookout, Vantage, Watchtower};
 use crate::actors::Gate;
 use crate::domain::ids::{AgentId, PhoneNumberId};
 use crate::provider::twilio::Account;
@@ -38,6 +39,8 @@ pub struct AppState {
     pub public_url: String,
     /// The carrier whose webhooks are believed, where its account is ours.
     pub carrier: Option<Carrier>,
+    /// Who looks at everything for those who watch.
+    pub(super) watchtower: Watchtower,
 }
 
 /// The carrier whose webhooks are believed.
@@ -50,9 +53,10 @@ pub struct Carrier {
 
 impl AppState {
     /// State without a demo door, a metrics token, a public address or a carrier.
-    pub fn new(gate: Gate, admin_key: Option<&str>, doors: Doors, webhooks: WebhookPolicy) -> Self {
+    pub fn new(gate: Gate, admin_key: Option<&str>, doors: Doors, webhooks: WebhookPolicy, vantage: Vantage) -> Self {
         let keyring = Keyring::new(gate.store().clone(), admin_key, doors);
         let webhook_bodies = Semaphore::new(WEBHOOK_BODIES);
+        let watchtower = Watchtower::new(Lookout::new(gate.clone(), vantage));
         Self {
             gate,
             keyring,
@@ -62,7 +66,13 @@ impl AppState {
             metrics_token: None,
             public_url: String::new(),
             carrier: None,
+            watchtower,
         }
+    }
+
+    /// Looks for those who watch, and keeps the history, until the node goes away.
+    pub async fn watch(&self) {
+        self.watchtower.watch().await;
     }
 }
 

@@ -73,6 +73,20 @@ impl<'a> Section<'a> {
         })
     }
 
+    /// A number within a range, whole or not.
+    pub(super) fn ratio(&self, key: &str, range: RangeInclusive<f64>) -> Result<f64, SettingsError> {
+        let number = match self.value(key) {
+            Some(ValueKind::Float(number)) => Some(*number),
+            Some(ValueKind::I64(number)) => i32::try_from(*number).ok().map(f64::from),
+            Some(ValueKind::String(text)) => text.trim().parse().ok(),
+            _ => None,
+        };
+        number.filter(|number| range.contains(number)).ok_or_else(|| {
+            let accepted = format!("numbers from {} to {}", range.start(), range.end());
+            self.refuse(key, &accepted)
+        })
+    }
+
     /// A duration, written as whole seconds within a range.
     pub(super) fn seconds(&self, key: &str, range: RangeInclusive<u32>) -> Result<Duration, SettingsError> {
         self.whole(key, range).map(|seconds| Duration::from_secs(seconds.into()))

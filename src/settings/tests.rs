@@ -23,6 +23,7 @@ fn the_defaults_are_those_of_the_documentation() {
     assert_eq!(settings.store.commit_timeout, seconds(5));
     assert_eq!(settings.capacity.global_cap, 5);
     assert_eq!(settings.capacity.dial_within, seconds(5));
+    assert!((settings.capacity.oversubscription_threshold_ratio - 3.0).abs() < f64::EPSILON);
     assert_eq!(
         settings.plans.by_name.into_iter().collect::<Vec<_>>(),
         [plan("ENTERPRISE", None, 0), plan("PAYG", Some(1), 0), plan("PRO", Some(3), 0), plan("STARTER", Some(1), 0),]
@@ -187,6 +188,18 @@ fn lists_and_switches_are_read_from_files_and_from_the_environment() {
     assert_eq!(from_environment.webhooks.secrets.len(), 2);
 }
 
+#[rstest]
+#[case::whole("2", 2.0)]
+#[case::fraction(" 2.5 ", 2.5)]
+#[case::never("0", 0.0)]
+fn a_ratio_is_a_number_whole_or_not(#[case] text: &str, #[case] ratio: f64) {
+    let key = "CALLGATE__CAPACITY__OVERSUBSCRIPTION_THRESHOLD_RATIO";
+    assert_eq!(loaded([(key, text)]).capacity.oversubscription_threshold_ratio.to_bits(), ratio.to_bits());
+    let overlay = overlay(&format!("[capacity]\noversubscription_threshold_ratio = {}\n", text.trim()));
+    let from_file = Settings::load(Some(&overlay.path), []).unwrap();
+    assert_eq!(from_file.capacity.oversubscription_threshold_ratio.to_bits(), ratio.to_bits());
+}
+
 #[test]
 fn zero_means_never_none_or_at_once_where_it_is_documented() {
     let settings = loaded([
@@ -220,6 +233,16 @@ fn zero_means_never_none_or_at_once_where_it_is_documented() {
     "CALLGATE__STORE__COMMIT_TIMEOUT_SECONDS",
     "0.5",
     r#"store.commit_timeout_seconds = "0.5": accepted are whole numbers from 1 to 60"#
+)]
+#[case::below_no_ratio(
+    "CALLGATE__CAPACITY__OVERSUBSCRIPTION_THRESHOLD_RATIO",
+    "-1",
+    r#"capacity.oversubscription_threshold_ratio = "-1": accepted are numbers from 0 to 1000"#
+)]
+#[case::no_ratio(
+    "CALLGATE__CAPACITY__OVERSUBSCRIPTION_THRESHOLD_RATIO",
+    "NaN",
+    r#"capacity.oversubscription_threshold_ratio = "NaN": accepted are numbers from 0 to 1000"#
 )]
 #[case::address(
     "CALLGATE__SERVER__BIND",
@@ -283,7 +306,7 @@ fn zero_means_never_none_or_at_once_where_it_is_documented() {
 #[case::unknown_key(
     "CALLGATE__CAPACITY__GLOBL_CAP",
     "9",
-    r#"capacity.globl_cap = "9": no such key; accepted are dial_within_seconds, global_cap in [capacity]"#
+    r#"capacity.globl_cap = "9": no such key; accepted are dial_within_seconds, global_cap, oversubscription_threshold_ratio in [capacity]"#
 )]
 #[case::unknown_key_beside_secrets(
     "CALLGATE__METRICS__TOKN",
@@ -293,7 +316,7 @@ fn zero_means_never_none_or_at_once_where_it_is_documented() {
 #[case::value_for_a_section(
     "CALLGATE__CAPACITY",
     "9",
-    r#"capacity = "9": no such key; accepted are dial_within_seconds, global_cap in [capacity]"#
+    r#"capacity = "9": no such key; accepted are dial_within_seconds, global_cap, oversubscription_threshold_ratio in [capacity]"#
 )]
 #[case::value_for_a_plan(
     "CALLGATE__PLANS__PRO",
@@ -326,7 +349,7 @@ fn a_mistake_in_the_environment_is_one_line(#[case] name: &str, #[case] value: &
 )]
 #[case::unknown_table(
     "[capacity.extra]",
-    "capacity.extra = {}: no such key; accepted are dial_within_seconds, global_cap in [capacity]"
+    "capacity.extra = {}: no such key; accepted are dial_within_seconds, global_cap, oversubscription_threshold_ratio in [capacity]"
 )]
 #[case::empty_plan(
     "[plans.GOLD]",

@@ -7,10 +7,14 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::connection::{Key, Store};
 use super::port::StoreError;
-use crate::domain::business::Business;
+use crate::domain::business::{Business, Subscription};
 use crate::domain::ids::{AgentId, BusinessId, PhoneNumberId};
+use crate::domain::oversubscription::Sale;
 use crate::domain::phone::E164;
 use crate::sources;
+
+/// Businesses asked for in one statement: either database takes only so many values.
+const CHUNK: usize = 1_000;
 
 /// An agent of a business.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,13 +43,17 @@ fn unreadable(what: impl std::fmt::Display) -> StoreError {
     StoreError(format!("a directory row cannot be read: {what}"))
 }
 
+fn limit_of(stored: i32) -> u32 {
+    u32::try_from(stored).unwrap_or(0)
+}
+
 fn business_of(row: business::Model) -> Result<Business, StoreError> {
     Ok(Business {
         id: row.business_id.parse().map_err(unreadable)?,
         name: row.name,
         plan: row.plan.parse().map_err(unreadable)?,
         subscription: row.status.parse().map_err(unreadable)?,
-        concurrent_limit: row.concurrent_limit.map(|limit| u32::try_from(limit).unwrap_or(0)),
+        concurrent_limit: row.concurrent_limit.map(limit_of),
         inbound_enabled: row.inbound_enabled,
         country: row.country,
     })
@@ -80,6 +88,46 @@ impl Store {
             query = query.filter(business::Column::BusinessId.gt(after.as_str()));
         }
         query.all(self.reader()).await?.into_iter().map(business_of).collect()
+    }
+
+    /// The businesses of these names, in no order.
+    pub async fn businesses_of(&self, ids: &[BusinessId]) -> Result<Vec<Business>, StoreError> {
+        let mut businesses = Vec::with_capacity(ids.len());
+        for some in ids.chunks(CHUNK) {
+            let names = some.iter().map(BusinessId::as_str);
+            let rows =
+                business::Entity::find().filter(business::Column::BusinessId.is_in(names)).all(self.reader()).await?;
+            for row in rows {
+                businesses.push(business_of(row)?);
+            }
+        }
+        Ok(businesses)
+    }
+
+    /// What was sold to the businesses that may call: those on one plan with one limit of their own together, in no
+    /// order.
+    pub async fn sales(&self) -> Result<Vec<Sale>, StoreError> {
+        let may_call = Subscription::ALL.into_iter().filter(|status| status.permits_calls());
+        let rows: Vec<(String, Option<i32>, i64)> = business::Entity::find()
+            .select_only()
+            .column(business::Column::Plan)
+            .column(business::Column::ConcurrentLimit)
+            .column_as(business::Column::BusinessId.count(), "businesses")
+            .filter(business::Column::Status.is_in(may_call.map(Subscription::as_str)))
+            .group_by(business::Column::Plan)
+            .group_by(business::Column::ConcurrentLimit)
+            .into_tuple()
+            .all(self.reader())
+            .await?;
+        rows.into_iter()
+            .map(|(plan, limit, businesses)| {
+                Ok(Sale {
+                    plan: plan.parse().map_err(unreadable)?,
+                    concurrent_limit: limit.map(limit_of),
+                    businesses: u64::try_from(businesses).unwrap_or(0),
+                })
+            })
+            .collect()
     }
 
     /// Registers or changes a business; true where it is new.

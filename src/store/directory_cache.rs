@@ -10,6 +10,7 @@ use super::directory::{Agent, PhoneNumber};
 use super::port::StoreError;
 use crate::domain::business::Business;
 use crate::domain::ids::{AgentId, BusinessId, PhoneNumberId};
+use crate::domain::oversubscription::Sale;
 use crate::domain::phone::E164;
 
 /// A change counts for the next admission on every replica within a second.
@@ -26,6 +27,7 @@ pub struct DirectoryCache {
     numbers: Cache<PhoneNumberId, Option<Arc<PhoneNumber>>>,
     agents_on: Cache<E164, Option<AgentId>>,
     forbidden: Cache<(BusinessId, E164), bool>,
+    sales: Cache<(), Arc<[Sale]>>,
 }
 
 fn cache<K, V>() -> Cache<K, V>
@@ -43,7 +45,15 @@ fn shared<T>(row: Option<T>) -> Option<Arc<T>> {
 impl DirectoryCache {
     /// An empty cache over `store`.
     pub fn new(store: Store) -> Self {
-        Self { store, businesses: cache(), agents: cache(), numbers: cache(), agents_on: cache(), forbidden: cache() }
+        Self {
+            store,
+            businesses: cache(),
+            agents: cache(),
+            numbers: cache(),
+            agents_on: cache(),
+            forbidden: cache(),
+            sales: cache(),
+        }
     }
 
     /// The business of that name; the demo's is always there.
@@ -80,6 +90,12 @@ impl DirectoryCache {
         self.forbidden.try_get_with(key, read).await.map_err(|error| (*error).clone())
     }
 
+    /// What was sold to the businesses that may call. The demo's was sold to nobody.
+    pub async fn sales(&self) -> Result<Arc<[Sale]>, StoreError> {
+        let read = async { self.store.sales().await.map(Arc::from) };
+        self.sales.try_get_with((), read).await.map_err(|error| (*error).clone())
+    }
+
     /// Forgets everything: the directory was changed on this replica, and the next request is to see it.
     pub fn forget(&self) {
         self.businesses.invalidate_all();
@@ -87,5 +103,6 @@ impl DirectoryCache {
         self.numbers.invalidate_all();
         self.agents_on.invalidate_all();
         self.forbidden.invalidate_all();
+        self.sales.invalidate_all();
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use entity::named_lock::{Column, Entity};
+use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, Statement, Value};
 
 use super::connection::Store;
@@ -52,6 +53,16 @@ impl Store {
             .exec(self.writer())
             .await?;
         Ok(())
+    }
+
+    /// Whether anybody has the lock, by the database's clock.
+    pub async fn is_locked(&self, name: &str) -> Result<bool, StoreError> {
+        let query = Entity::find().filter(Column::Name.eq(name));
+        let query = match self.backend() {
+            DbBackend::Postgres => query.filter(Expr::cust("held_until > clock_timestamp()")),
+            _ => query.filter(Column::HeldUntil.gt(sources::now())),
+        };
+        Ok(query.one(self.reader()).await?.is_some())
     }
 
     /// Now, and `for_` later, as the statement says them, with the values that it needs from its third on.

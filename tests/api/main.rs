@@ -18,6 +18,7 @@ mod help;
 mod idempotency;
 mod initiation;
 mod keys;
+mod overview;
 mod placements;
 mod pool;
 mod reconcile_command;

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use super::crash::{Crash, crash};
 use super::directory::SessionCrashed;
 use super::services::Nudge;
-pub use super::sweep::{Courtesy, Progress, Report, Scope, Step, Sweep, SweepError};
+pub use super::sweep::{Courtesy, Digest, Progress, Report, Scope, Step, Sweep, SweepError};
 use super::sweeper::{Candidate, Sweeper};
 use crate::domain::reconciliation::Memory;
 use crate::sources;

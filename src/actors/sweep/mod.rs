@@ -40,7 +40,7 @@ use strangers::Patience;
 pub use error::SweepError;
 pub use inquirer::Courtesy;
 pub use progress::{Progress, Step};
-pub use report::Report;
+pub use report::{Digest, Report};
 pub use scope::Scope;
 
 /// A ledger that takes longer to say how it stands is no basis for a sweep.
@@ -169,6 +169,7 @@ impl Sweep {
             self.read_surplus(&mut planner, report).await?;
             // Calls that began or ended between the two looks are no drift.
             self.metrics.ledger_drift.set(report.drift.into());
+            report.compared_the_ledger = true;
         }
         if scope.compares_the_provider() {
             self.meet_strangers(&mut planner, &inquirer, Patience::Granted, report).await?;

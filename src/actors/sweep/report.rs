@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::Scope;
 use crate::domain::ids::CallId;
@@ -34,6 +36,8 @@ pub struct Report {
     pub more_corrections: u32,
     /// Where the ledger was wrong.
     pub drift: u32,
+    /// Whether it was compared to the end, so that the drift is known.
+    pub compared_the_ledger: bool,
     /// Calls of which only the provider can tell what they are, afterwards.
     pub in_doubt: usize,
     /// Live conversations by the provider's list; none where it was not read.
@@ -107,8 +111,54 @@ impl Report {
             "providerListed": self.listed,
             "providerCount": self.counted,
             "inDoubt": self.in_doubt,
+            "drift": self.compared_the_ledger.then_some(self.drift),
             "unanswered": self.unanswered,
         })
+    }
+}
+
+/// A report that was kept, in a few figures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Digest {
+    /// Whether every view answered.
+    pub success: bool,
+    /// How long the sweep took, in milliseconds.
+    pub duration_ms: u64,
+    /// Calls that were changed.
+    pub corrections: u64,
+    /// Calls of which only the provider could tell what they are, afterwards.
+    pub in_doubt: u64,
+    /// Where the ledger was wrong; none where it was not compared.
+    pub drift: Option<u32>,
+    /// What did not answer; none where everything did.
+    pub error: Option<String>,
+}
+
+/// What [`Report::to_json`] wrote, as far as a digest needs it. Older versions wrote less.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Kept {
+    success: bool,
+    duration_ms: u64,
+    corrections: Vec<IgnoredAny>,
+    #[serde(default)]
+    more_corrections: u64,
+    #[serde(default)]
+    in_doubt: u64,
+    #[serde(default)]
+    drift: Option<u32>,
+    #[serde(default)]
+    unanswered: Vec<String>,
+}
+
+impl Digest {
+    /// Of a report that was kept; none where it cannot be read.
+    pub fn of(run: &Run) -> Option<Self> {
+        let Kept { success, duration_ms, corrections, more_corrections, in_doubt, drift, unanswered } =
+            Kept::deserialize(&run.report).ok()?;
+        let corrections = corrections.len() as u64 + more_corrections;
+        let error = (!unanswered.is_empty()).then(|| unanswered.join("; "));
+        Some(Self { success, duration_ms, corrections, in_doubt, drift, error })
     }
 }
 
@@ -121,5 +171,57 @@ pub(super) fn run_of(scope: Scope, trigger: &str, started_at: DateTime<Utc>, rep
         started_at,
         finished_at: sources::now(),
         report: report.to_json(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    fn kept(report: &Report) -> Run {
+        run_of(Scope::Full, "interval", DateTime::UNIX_EPOCH, report)
+    }
+
+    fn corrected(corrections: u128) -> Report {
+        let mut report = Report { success: true, in_doubt: 2, ..Report::default() };
+        for number in 0..corrections {
+            report.corrected(CallId::new(uuid::Uuid::from_u128(number)), "db_missing", Finding::StuckInLedger);
+        }
+        report
+    }
+
+    #[rstest]
+    #[case::compared(true, Some(3))]
+    #[case::cut_short(false, None)]
+    fn a_digest_says_what_the_kept_report_says(#[case] compared_the_ledger: bool, #[case] drift: Option<u32>) {
+        let report = Report { duration: Duration::from_millis(33), compared_the_ledger, ..corrected(3) };
+        let digest = Digest { success: true, duration_ms: 33, corrections: 3, in_doubt: 2, drift, error: None };
+        assert_eq!(Digest::of(&kept(&report)), Some(digest));
+    }
+
+    #[test]
+    fn a_digest_counts_corrections_that_were_not_named() {
+        let many = NAMED as u64 + 5;
+        assert_eq!(Digest::of(&kept(&corrected(many.into()))).unwrap().corrections, many);
+    }
+
+    #[test]
+    fn a_digest_of_a_failed_sweep_says_what_did_not_answer() {
+        let mut report = corrected(0);
+        report.no_answer(&"the provider does not answer");
+        report.no_answer(&"nor does the table");
+        let digest = Digest::of(&kept(&report)).unwrap();
+        assert!(!digest.success);
+        assert_eq!(digest.error.as_deref(), Some("the provider does not answer; nor does the table"));
+    }
+
+    #[test]
+    fn a_report_of_an_older_version_has_no_drift_and_an_unreadable_one_no_digest() {
+        let mut run = kept(&corrected(1));
+        run.report = serde_json::json!({"success": true, "durationMs": 1, "corrections": []});
+        assert_eq!(Digest::of(&run).unwrap().drift, None);
+        run.report = serde_json::json!({"success": "perhaps"});
+        assert_eq!(Digest::of(&run), None);
     }
 }

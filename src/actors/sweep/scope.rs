@@ -34,7 +34,7 @@ impl Scope {
     }
 
     /// The word used in JSON and metrics.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Full => "full",
             Self::Ledger => "ledger",

@@ -40,11 +40,12 @@ use crate::http::{self, AppState, Doors};
 use crate::provider::VoiceProvider;
 use crate::provider::simulator::Simulator;
 use crate::settings::{ProviderKind, Settings};
+use crate::sources;
 use crate::store::{EventStore, ProcessLock, Sharing, Store, StoreError, StoreOptions};
 use crate::telemetry::Metrics;
 use actors::Actors;
 use clock::{keep_clock, set_clock};
-use options::{app_state, hang_up_ways, plans_of, provider_of, retry_after_of, watch_limits_of};
+use options::{app_state, hang_up_ways, plans_of, provider_of, retry_after_of, vantage_of, watch_limits_of};
 use past::{adopt_the_past, take_up_duties};
 pub(super) use stopping::stop_signal;
 use webhooks::{Webhooks, webhooks_of};
@@ -125,6 +126,8 @@ impl Application {
         let (store, lock, doors) = open(&settings, sharing).await?;
         set_clock(&store).await;
         let metrics = Arc::new(Metrics::new());
+        metrics.set_process_start(sources::now());
+        metrics.full_sweep_interval.set(settings.reconcile.interval.as_secs_f64());
         let roster = Roster::new(Arc::clone(&metrics));
         let plans = Arc::new(plans_of(&settings)?);
         plans.iter().for_each(|(plan, _)| metrics.know_plan(plan.as_str()));
@@ -137,7 +140,7 @@ impl Application {
         let pool = store.seed_pool(&pool).await?;
         let Webhooks { policy, simulator } = webhooks_of(&settings, pool.cap)?;
         let base_url = simulator.as_ref().map(|simulator| format!("http://{}", simulator.address));
-        let provider = provider_of(&settings, base_url, &metrics);
+        let provider = provider_of(&settings, base_url.clone(), &metrics);
         let provider = overrides.provider.map_or_else(|| Arc::clone(&provider), |wrap| wrap(Arc::clone(&provider)));
         let events: Arc<dyn EventStore> = overrides
             .event_store
@@ -182,7 +185,11 @@ impl Application {
             simulator.set_webhook_url(format!("{webhooks}/elevenlabs"));
             simulator.set_carrier_urls(format!("{webhooks}/twilio/voice"), format!("{webhooks}/twilio/status"));
         }
-        let server = listen(listener, web::Data::new(app_state(&settings, gate.clone(), doors, policy)?), &settings)?;
+        let vantage = vantage_of(&settings, pool, base_url);
+        let state = web::Data::new(app_state(&settings, gate.clone(), doors, policy, vantage)?);
+        let watched = state.clone();
+        actix::spawn(async move { watched.watch().await });
+        let server = listen(listener, state, &settings)?;
         Ok(Self {
             gate,
             address,

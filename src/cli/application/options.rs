@@ -11,10 +11,12 @@ use crate::actors::inbound::{InboundPolicy, OnFull, Unmanaged};
 use crate::actors::pulse::WatchLimits;
 use crate::actors::supervisor::{Courtesy, Replicas, Schedule};
 use crate::domain::call::StallLimits;
+use crate::domain::oversubscription::Threshold;
 use crate::domain::plan::{Plan, Plans};
+use crate::domain::pool::Pool;
 use crate::domain::reconciliation::Policy;
 use crate::domain::retry_after::RetryAfter;
-use crate::http::{AppState, Carrier, DemoDoor, Doors, WebhookPolicy};
+use crate::http::{AppState, Carrier, DemoDoor, Doors, ProviderKind, Vantage, WebhookPolicy};
 use crate::provider::elevenlabs::{ElevenLabs, ElevenLabsOptions, Transport};
 use crate::provider::twilio::{Account, TwilioOptions};
 use crate::provider::{HangUpWay, VoiceProvider};
@@ -135,9 +137,10 @@ pub(super) fn app_state(
     gate: Gate,
     doors: Doors,
     policy: WebhookPolicy,
+    vantage: Vantage,
 ) -> Result<AppState, StartError> {
     let admin_key = settings.auth.admin_key.as_ref().map(settings::Secret::expose);
-    let mut state = AppState::new(gate, admin_key, doors, policy);
+    let mut state = AppState::new(gate, admin_key, doors, policy, vantage);
     state.metrics_token = settings.metrics.token.as_ref().map(|token| token.expose().to_owned());
     state.public_url = settings.server.public_url.clone().unwrap_or_default();
     state.carrier =
@@ -150,6 +153,15 @@ pub(super) fn app_state(
         ));
     }
     Ok(state)
+}
+
+/// What is shown beside what the gate can tell: `embedded` is where the provider in this process listens.
+pub(super) fn vantage_of(settings: &Settings, pool: Pool, embedded: Option<String>) -> Vantage {
+    Vantage {
+        provider: embedded.map_or(ProviderKind::Elevenlabs, ProviderKind::Embedded),
+        pool,
+        threshold: Threshold::above(settings.capacity.oversubscription_threshold_ratio),
+    }
 }
 
 pub(super) fn schedule_of(settings: &Settings) -> Schedule {

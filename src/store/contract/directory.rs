@@ -4,6 +4,8 @@ use rstest::rstest;
 
 use super::support::*;
 use crate::domain::business::{Business, Subscription};
+use crate::domain::ids::BusinessId;
+use crate::domain::oversubscription::Sale;
 use crate::domain::phone::E164;
 use crate::store::{Agent, PhoneNumber, Store};
 
@@ -113,6 +115,50 @@ async fn a_deleted_business_takes_its_agents_numbers_and_list_with_it_and_nothin
     assert_eq!(store.agents_of(&other).await.unwrap(), [agent("agent_7", "7")]);
     assert_eq!(store.phone_numbers_of(&other).await.unwrap(), [number("phone_7", "7", None)]);
     assert!(store.is_do_not_call(&other, &dialled()).await.unwrap());
+}
+
+#[rstest]
+#[tokio::test]
+async fn several_businesses_are_read_at_once_and_unknown_names_are_nobodys(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
+    for id in ["a", "b", "c"] {
+        store.put_business(&business(id)).await.unwrap();
+    }
+    assert_eq!(store.businesses_of(&[]).await.unwrap(), []);
+    // More names than one statement takes.
+    let mut names: Vec<BusinessId> = (0..2_500).map(|number| format!("nobody-{number}").parse().unwrap()).collect();
+    names.insert(0, business("c").id);
+    names.push(business("a").id);
+    let mut found = store.businesses_of(&names).await.unwrap();
+    found.sort_by(|one, other| one.id.cmp(&other.id));
+    assert_eq!(found, [business("a"), business("c")]);
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_was_sold_is_told_by_plan_and_own_limit_of_those_who_may_call(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
+    assert_eq!(store.sales().await.unwrap(), []);
+    let terms = [
+        ("a", "PRO", Subscription::Active, None),
+        ("b", "PRO", Subscription::Trial, None),
+        ("c", "PRO", Subscription::Active, Some(7)),
+        ("d", "PRO", Subscription::Active, Some(0)),
+        ("e", "PRO", Subscription::Suspended, None),
+        ("f", "PRO", Subscription::Cancelled, Some(7)),
+        ("g", "PAYG", Subscription::Active, None),
+    ];
+    for (id, plan, subscription, concurrent_limit) in terms {
+        let plan = plan.parse().unwrap();
+        store.put_business(&Business { plan, subscription, concurrent_limit, ..business(id) }).await.unwrap();
+    }
+
+    let sold =
+        |plan: &str, concurrent_limit, businesses| Sale { plan: plan.parse().unwrap(), concurrent_limit, businesses };
+    let mut sales = store.sales().await.unwrap();
+    sales.sort_by(|one, other| (&one.plan, one.concurrent_limit).cmp(&(&other.plan, other.concurrent_limit)));
+    let expected = [sold("PAYG", None, 1), sold("PRO", None, 2), sold("PRO", Some(0), 1), sold("PRO", Some(7), 1)];
+    assert_eq!(sales, expected);
 }
 
 #[rstest]

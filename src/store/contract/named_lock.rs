@@ -33,6 +33,20 @@ async fn a_lock_has_one_holder_until_it_lets_go(#[values(Sqlite, Postgres)] on: 
 
 #[rstest]
 #[tokio::test]
+async fn whether_a_lock_is_held_can_be_told_without_asking_for_it(#[values(Sqlite, Postgres)] on: Database) {
+    let store = fresh(on).await;
+    assert!(!store.is_locked("sweep").await.unwrap(), "nobody asked for it yet");
+    ask_for(&store, "a", LONG).await;
+    assert!(store.is_locked("sweep").await.unwrap());
+    assert!(!store.is_locked("another").await.unwrap());
+    store.release_lock("sweep", "a").await.unwrap();
+    assert!(!store.is_locked("sweep").await.unwrap());
+    ask_for(&store, "b", OVER).await;
+    assert!(!store.is_locked("sweep").await.unwrap(), "its time is over");
+}
+
+#[rstest]
+#[tokio::test]
 async fn a_lock_whose_time_is_over_is_anybodys(#[values(Sqlite, Postgres)] on: Database) {
     let store = fresh(on).await;
     assert!(ask_for(&store, "a", OVER).await.mine);

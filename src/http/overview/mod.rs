@@ -1,0 +1,43 @@
+//! `/api/overview`: everything that an operator watches, in one answer, and how full the pool was in the past hour.
+//!
+//! | room | what lives there |
+//! | --- | --- |
+//! | here | the routes |
+//! | `view` | the answer's form |
+//! | `figures` | from counts, terms and sales to that form; pure |
+//! | `lookout` | asks the rooms of the node, and waits for none of them for long |
+//! | `watchtower` | looks for all who read the stream, and keeps the history |
+
+mod figures;
+mod lookout;
+mod view;
+mod watchtower;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::auth::CanRead;
+use super::problem::Problem;
+use super::request;
+use super::state::AppState;
+
+pub(super) use figures::{Figures, two_decimals};
+pub(super) use lookout::Lookout;
+pub use lookout::{ProviderKind, Vantage};
+pub(super) use view::LedgerModeView;
+pub(super) use watchtower::{Publication, Watchtower};
+
+/// `GET /api/overview`
+pub(super) async fn get(request: HttpRequest, _: CanRead, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
+    request::query(&request, &[])?;
+    Ok(HttpResponse::Ok().json(state.watchtower.lookout().look().await))
+}
+
+/// `GET /api/overview/history`
+pub(super) async fn history(
+    request: HttpRequest,
+    _: CanRead,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, Problem> {
+    request::query(&request, &[])?;
+    Ok(HttpResponse::Ok().json(state.watchtower.history()))
+}
