@@ -119,6 +119,15 @@ async fn where_only_the_gate_knows_its_cap_the_report_says_so() {
 }
 
 #[actix::test]
+async fn the_provider_that_a_gate_has_started_itself_need_not_be_named() {
+    let gate = Gate::builder().cap(2).env("CALLGATE__PROVIDER__KIND", "simulator").start().await;
+    let signed_off = report(&gate.run(&["drill", "--json", "--url", gate.address(), "A", "B", "C"]), 0);
+    assert_eq!(results(&signed_off), ["A passed", "B passed", "C passed"], "{signed_off}");
+    assert_eq!((&signed_off["cap"], &signed_off["capBy"]), (&json!(2), &json!("simulator")));
+    gate.holds(0).await;
+}
+
+#[actix::test]
 async fn reserves_of_plans_are_filled_by_businesses_on_those_plans() {
     let gate = Gate::builder().cap(5).plan("PRO", 3, 2).plan("PAYG", 1, 1).start().await;
     let before = gate.provider.behaviour().await;

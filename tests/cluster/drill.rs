@@ -26,7 +26,8 @@ async fn i1_i3_a_deployment_of_two_replicas_passes_with_one_of_them_killed() {
 
     assert_eq!(results(&signed_off), ALL_PASSED, "{signed_off}");
     let evidence = signed_off["tests"][3]["evidence"].to_string();
-    for part in [&format!("{first} was gone for"), "more asked the others: 0 admitted", "5 of 5 calls known as active"] {
+    for part in [&format!("{first} was gone for"), "more asked the others: 0 admitted", "5 of 5 calls known as active"]
+    {
         assert!(evidence.contains(part), "{part:?} is not in {evidence}");
     }
     for url in [first, second] {

@@ -79,11 +79,6 @@ impl Process {
         self.child.id()
     }
 
-    /// Asks it to end as a Ctrl-C does (SIGINT).
-    pub(crate) fn interrupt(&self) {
-        self.signal("INT");
-    }
-
     /// Ends it as a power cut would.
     pub(crate) fn kill_9(&mut self) {
         let _ = self.child.kill();

@@ -32,7 +32,7 @@ pub(super) async fn run(stage: &Stage, progress: &Progress) -> Findings {
 async fn see(stage: &Stage, progress: &Progress) -> Result<Seen, Trouble> {
     let filled = stage.fill(progress).await?.len();
     progress.phase("somebody calls in", 0);
-    let conversation = stage.simulator.ring_in(&stage.agent).await?;
+    let conversation = stage.simulator.ring_in(stage.tenants.first().agent()).await?;
     let call = within(SOON, async || match stage.gate().call_of(&conversation).await {
         Ok(Some(call)) if call["status"] == TURNED_AWAY => Ok(Some(call)),
         Ok(call) => Err(Ok(call)),

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::gate::{Trouble, body_of};
+use super::tenants::Tenants;
 use crate::cli::Failure;
 use crate::cli::peer::Peer;
 
@@ -22,9 +23,10 @@ pub(super) struct State {
 }
 
 impl State {
-    /// The live conversations of an agent.
-    pub(super) fn live_of(&self, agent: &str) -> Vec<String> {
-        let live = self.calls.iter().filter(|call| call["live"] == true && call["agentId"] == agent);
+    /// The live conversations of the drill.
+    pub(super) fn live_of(&self, tenants: &Tenants) -> Vec<String> {
+        let ours = |call: &Value| call["agentId"].as_str().is_some_and(|agent| tenants.have_agent(agent));
+        let live = self.calls.iter().filter(|call| call["live"] == true && ours(call));
         live.filter_map(|call| call["conversationId"].as_str()).map(str::to_owned).collect()
     }
 

@@ -28,10 +28,10 @@ pub(super) struct Stage {
     pub(super) gates: Vec<Gate>,
     pub(super) simulator: Simulator,
     pub(super) tenants: Tenants,
-    /// Takes the calls, in and out.
-    pub(super) agent: String,
     pub(super) expectation: Expectation,
-    /// Calls that the simulated provider carries meanwhile: more than any test asks for.
+    /// The most calls that the drill ever asks for at once: a gate that keeps no cap starts them all.
+    pub(super) most: u32,
+    /// Calls that the simulated provider carries meanwhile: more than that.
     pub(super) lines: u32,
     /// How the simulated provider behaved before.
     pub(super) behaviour: Value,
@@ -84,12 +84,11 @@ impl Stage {
     /// Registers the businesses, silences the provider's faults, and proves that the gate's provider is this one
     /// before anything is dialled.
     pub(super) async fn set_up(&self) -> Result<(), Failure> {
-        let limit = self.expectation.bought.cap.saturating_mul(2).max(self.lines).min(100_000);
         let first = &self.gates[0];
-        for tenant in self.tenants.all() {
+        for (tenant, limit) in self.tenants.limits(self.most) {
             first.register(&tenant.business, &tenant.plan, limit).await?;
+            first.give_agent(&tenant.business, tenant.agent()).await.map_err(failed)?;
         }
-        first.give_agent(&self.tenants.all()[0].business, &self.agent).await.map_err(failed)?;
         self.simulator.be_faultless(self.lines).await.map_err(failed)?;
         for gate in &self.gates {
             self.prove_the_provider(gate).await?;
@@ -100,7 +99,7 @@ impl Stage {
     /// Only whoever has this provider can hang up a call of it. Nothing is dialled for that.
     async fn prove_the_provider(&self, gate: &Gate) -> Result<(), Failure> {
         let (url, provider) = (gate.url(), self.simulator.url());
-        let conversation = self.simulator.ring_in(&self.agent).await.map_err(failed)?;
+        let conversation = self.simulator.ring_in(self.tenants.first().agent()).await.map_err(failed)?;
         let known = within(PROOF, async || match gate.call_of(&conversation).await {
             Ok(Some(call)) => Ok(call),
             Ok(None) => Err(Failure::Usage(format!(
@@ -130,21 +129,18 @@ impl Stage {
     /// Asks for `count` calls, all at once as far as there are connections.
     pub(super) async fn ask(&self, count: usize, progress: &Progress) -> Tally {
         progress.phase("asking for calls", count);
-        let asked = self.tenants.spread(count).into_iter().map(|business| async move {
-            let told = self.ask_for_one(business).await;
+        let asked = self.tenants.spread(count).into_iter().map(|tenant| async move {
+            let told = self.gate().place(&tenant.business, tenant.agent()).await;
             progress.step();
             told
         });
         Tally::of(stream::iter(asked).buffer_unordered(AT_ONCE).collect::<Vec<_>>().await)
     }
 
-    async fn ask_for_one(&self, business: &str) -> Told {
-        self.gate().place(business, &self.agent).await
-    }
-
     /// Asks one replica for one call.
     pub(super) async fn ask_at(&self, gate: &Gate) -> Told {
-        gate.place(&self.tenants.all()[0].business, &self.agent).await
+        let tenant = self.tenants.first();
+        gate.place(&tenant.business, tenant.agent()).await
     }
 
     /// Takes every free slot; their calls.
@@ -177,7 +173,7 @@ impl Stage {
 
     /// The drill's conversations that are live at the provider.
     pub(super) async fn live(&self) -> Result<Vec<String>, Trouble> {
-        Ok(self.simulator.state().await?.live_of(&self.agent))
+        Ok(self.simulator.state().await?.live_of(&self.tenants))
     }
 
     /// Everybody hangs up, and the provider tells the gate.

@@ -42,13 +42,13 @@ impl Target {
         let bought = Bought::of(bought, state.cap, &pool);
         let expectation = Expectation::of(bought, &pool, &standing, state.live, live_calls)
             .map_err(|unfit| Failure::Usage(unfit.to_string()))?;
-        let run = name();
-        let tenants = Tenants::new(&run, &pool.reserves, &standing.by_plan)
+        let tenants = Tenants::new(&name(), &pool.reserves, &standing.by_plan)
             .ok_or_else(|| Failure::Check(format!("{} offers no plan", first.url())))?;
         let live = u32::try_from(state.live).unwrap_or(u32::MAX);
-        let lines = bought.cap.max(pool.cap).saturating_mul(2).saturating_add(live).saturating_add(10).max(state.cap);
+        let most = bought.cap.max(pool.cap).saturating_mul(2);
+        let lines = most.saturating_add(live).saturating_add(10).max(state.cap);
         let behaviour = simulator.behaviour().await.map_err(failed)?;
-        Ok(Stage { gates, simulator, tenants, agent: run, expectation, lines, behaviour, turn: Cell::new(0) })
+        Ok(Stage { gates, simulator, tenants, expectation, most, lines, behaviour, turn: Cell::new(0) })
     }
 }
 
@@ -64,7 +64,7 @@ async fn embedded(gate: &Gate) -> Result<Simulator, Failure> {
     }
 }
 
-/// What this drill calls its businesses and its agent.
+/// What this drill calls its businesses and their agents.
 fn name() -> String {
     let uuid = sources::new_uuid().simple().to_string();
     // The end of the UUID is chance.

@@ -12,12 +12,21 @@ pub(super) struct Tenant {
     pub(super) reserved: u32,
 }
 
+impl Tenant {
+    /// Takes its calls, in and out. It is called like the business.
+    pub(super) fn agent(&self) -> &str {
+        &self.business
+    }
+}
+
 /// All of them; there is one at least.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Tenants(Vec<Tenant>);
 
 /// The plan of a business where no plan has reserves, if it is offered.
 const USUAL: &str = "ENTERPRISE";
+/// The largest limit that a gate takes.
+const LARGEST_LIMIT: u32 = 100_000;
 
 impl Tenants {
     /// Named after the drill `run`; none where no plan is offered.
@@ -43,19 +52,35 @@ impl Tenants {
         &self.0
     }
 
+    /// The one that asks for whatever no reserve is meant for.
+    pub(super) fn first(&self) -> &Tenant {
+        &self.0[0]
+    }
+
+    /// What each may have at once, so that only the pool's cap binds; no more, for what is sold is watched.
+    pub(super) fn limits(&self, most: u32) -> impl Iterator<Item = (&Tenant, u32)> {
+        let first = (self.first(), most.min(LARGEST_LIMIT));
+        std::iter::once(first).chain(self.0[1..].iter().map(|tenant| (tenant, tenant.reserved.max(1))))
+    }
+
+    pub(super) fn have_agent(&self, agent: &str) -> bool {
+        self.0.iter().any(|tenant| tenant.agent() == agent)
+    }
+
     pub(super) fn own(&self, business: &str) -> bool {
         self.0.iter().any(|tenant| tenant.business == business)
     }
 
-    /// The businesses of `count` calls: each asks for what is reserved for it, the first for the rest.
+    /// Who asks for each of `count` calls: each asks for what is reserved for it, the first for the rest.
     ///
     /// So a pool that has no more than `count` slots free is full after them, in whatever order they arrive: while a
     /// slot is free, a plan with an unused reserve is never refused.
-    pub(super) fn spread(&self, count: usize) -> Vec<&str> {
-        let reserved = self.0.iter().flat_map(|tenant| {
-            std::iter::repeat_n(tenant.business.as_str(), usize::try_from(tenant.reserved).unwrap_or(usize::MAX))
-        });
-        reserved.chain(std::iter::repeat(self.0[0].business.as_str())).take(count).collect()
+    pub(super) fn spread(&self, count: usize) -> Vec<&Tenant> {
+        let reserved = self
+            .0
+            .iter()
+            .flat_map(|tenant| std::iter::repeat_n(tenant, usize::try_from(tenant.reserved).unwrap_or(usize::MAX)));
+        reserved.chain(std::iter::repeat(self.first())).take(count).collect()
     }
 }
 
@@ -74,6 +99,14 @@ mod tests {
         counts.iter().map(|(plan, count)| ((*plan).to_owned(), *count)).collect()
     }
 
+    fn asking(tenants: &Tenants, count: usize) -> Vec<&str> {
+        tenants.spread(count).into_iter().map(|tenant| tenant.business.as_str()).collect()
+    }
+
+    fn limits(tenants: &Tenants, most: u32) -> Vec<(&str, u32)> {
+        tenants.limits(most).map(|(tenant, limit)| (tenant.business.as_str(), limit)).collect()
+    }
+
     #[test]
     fn without_reserves_one_business_on_the_usual_plan_asks_for_everything() {
         let tenants = Tenants::new("drill", &plans(&[]), &plans(&[("ENTERPRISE", 0), ("PAYG", 0)])).unwrap();
@@ -81,7 +114,8 @@ mod tests {
             tenants.all(),
             [Tenant { business: "drill".to_owned(), plan: "ENTERPRISE".to_owned(), reserved: 0 }]
         );
-        assert_eq!(tenants.spread(3), ["drill", "drill", "drill"]);
+        assert_eq!(asking(&tenants, 3), ["drill", "drill", "drill"]);
+        assert_eq!(limits(&tenants, 10), [("drill", 10)]);
     }
 
     #[test]
@@ -95,7 +129,8 @@ mod tests {
     fn each_plan_with_a_reserve_has_a_business_that_asks_for_what_is_unused_of_it() {
         let held = plans(&[("A", 1), ("B", 0), ("C", 0)]);
         let tenants = Tenants::new("drill", &plans(&[("A", 3), ("B", 1)]), &held).unwrap();
-        assert_eq!(tenants.spread(5), ["drill-a", "drill-a", "drill-b", "drill-a", "drill-a"]);
+        assert_eq!(asking(&tenants, 5), ["drill-a", "drill-a", "drill-b", "drill-a", "drill-a"]);
+        assert_eq!(limits(&tenants, 10), [("drill-a", 10), ("drill-b", 1)]);
         assert!(tenants.own("drill-b") && !tenants.own("drill-c"));
     }
 
@@ -121,13 +156,13 @@ mod tests {
             let mut asked: Vec<_> = asked.into_iter().enumerate().collect();
             asked.sort_by_key(|(index, _)| order[index % order.len()]);
             let mut occupancy = Occupancy::default();
-            for (_, business) in asked {
-                let tenant = tenants.all().iter().find(|tenant| tenant.business == business).unwrap();
+            for (_, tenant) in asked {
+                let (_, limit) = tenants.limits(2 * cap).find(|(limited, _)| *limited == tenant).unwrap();
                 let request = Request {
                     call_id: CallId::new(sources::new_uuid()),
                     business_id: tenant.business.parse().unwrap(),
                     plan: tenant.plan.parse().unwrap(),
-                    business_limit: 2 * cap,
+                    business_limit: limit,
                 };
                 if admit(&occupancy, &pool, &request) == Verdict::Granted {
                     let Request { call_id, business_id, plan, .. } = request;
