@@ -6,6 +6,7 @@
 //! | --- | --- |
 //! | [`cli`] | the commands; [`cli::Application`] wires the rooms of a node together |
 //! | [`http`] | the routes: requests and webhooks become messages, answers become JSON |
+//! | [`dashboard`] | the operator's page, embedded in the binary |
 //! | [`actors`] | the imperative shell: who gives slots, who writes events, one session per call, who sweeps |
 //! | [`provider`] | the port [`provider::VoiceProvider`], its `ElevenLabs` adapter, the carrier Twilio, the simulated provider |
 //! | [`ledger`] | the port [`ledger::SlotLedger`]: who holds which slot, in memory, in Redis, or in the database |
@@ -17,6 +18,7 @@
 
 pub mod actors;
 pub mod cli;
+pub mod dashboard;
 pub mod domain;
 pub mod http;
 pub mod ledger;

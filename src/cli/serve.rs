@@ -21,6 +21,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     }
     let application = Application::build(settings, Overrides::default()).await?;
     println!("callgate listening on http://{}", application.address());
+    tracing::info!(address = %format_args!("http://{}/", application.address()), "the dashboard is served");
     if let Some(simulator) = application.simulator_address() {
         println!("simulated provider listening on http://{simulator}");
     }

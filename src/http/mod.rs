@@ -9,6 +9,7 @@ mod businesses;
 mod call_view;
 mod calls;
 mod concurrency;
+mod dashboard;
 mod debug;
 mod do_not_call;
 mod doors;

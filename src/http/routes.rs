@@ -15,8 +15,8 @@ use tracing::Instrument;
 use super::problem::Problem;
 use super::request::RequestId;
 use super::{
-    agents, businesses, calls, concurrency, debug, do_not_call, doors, events, health, metrics, openapi, overview,
-    phone_numbers, pools, reconciliations, twilio, webhooks,
+    agents, businesses, calls, concurrency, dashboard, debug, do_not_call, doors, events, health, metrics, openapi,
+    overview, phone_numbers, pools, reconciliations, twilio, webhooks,
 };
 use crate::actors::guardian::reason_of;
 use crate::sources;
@@ -130,6 +130,8 @@ fn places() -> Vec<Place> {
         at("/debug/actors/sessions/{callId}").get(debug::session::get),
         at("/health/live").get(health::live),
         at("/health/ready").get(health::ready),
+        at("/").get(dashboard::page),
+        at("/assets/{path:.*}").get(dashboard::asset),
         at("/openapi.json").get(openapi::get),
         at("/docs").get(openapi::page::get),
         at("/docs/{part}").get(openapi::page::part),

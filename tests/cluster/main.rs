@@ -17,6 +17,8 @@ mod homes;
 mod idempotency;
 mod inside;
 mod old_events;
+mod overview;
+mod prometheus;
 mod rebuilds;
 mod redis_faults;
 mod sessions;

@@ -192,6 +192,23 @@ impl Gate {
         self.process.exit()
     }
 
+    /// Stops it in the middle of whatever it does.
+    pub(crate) fn pause(&self) {
+        self.process.pause();
+    }
+
+    /// Lets it go on.
+    pub(crate) fn resume(&self) {
+        self.process.resume();
+    }
+
+    /// Starts it again at the same address.
+    pub(crate) async fn start_again_there(&mut self) {
+        let address = self.address().strip_prefix("http://").unwrap().to_owned();
+        self.env.insert("CALLGATE__SERVER__BIND".to_owned(), address);
+        self.start_again().await;
+    }
+
     /// Starts it again on the same database, next to the same provider.
     pub(crate) async fn start_again(&mut self) {
         self.process.kill_9();

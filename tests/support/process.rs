@@ -30,7 +30,7 @@ impl Process {
     pub(crate) fn spawn(mut command: Command, log: &Path) -> Self {
         let stderr = File::options().create(true).append(true).open(log).unwrap();
         let mut child =
-            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).spawn().expect("callgate starts");
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).spawn().expect("the program starts");
         let stdout = Arc::new(Mutex::new(Vec::new()));
         let (lines, pipe) = (Arc::clone(&stdout), child.stdout.take().unwrap());
         std::thread::spawn(move || {
@@ -56,6 +56,19 @@ impl Process {
         rest.unwrap_or_else(|| panic!("the first line is {first:?}, not {announcement:?}")).to_owned()
     }
 
+    /// The whole lines that it wrote on stdout so far.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.stdout.lock().unwrap().clone()
+    }
+
+    /// The rest of the first line on stdout that begins with `beginning`, once it is there.
+    pub(crate) fn line(&self, beginning: &str) -> String {
+        eventually_blocking(beginning, || {
+            let lines = self.stdout.lock().unwrap();
+            lines.iter().find_map(|line| line.strip_prefix(beginning)).map(str::to_owned)
+        })
+    }
+
     /// Everything it wrote on stderr so far.
     pub(crate) fn log(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
@@ -70,6 +83,11 @@ impl Process {
     /// Asks it to end (SIGTERM).
     pub(crate) fn terminate(&self) {
         self.signal("TERM");
+    }
+
+    /// Presses Ctrl-C (SIGINT).
+    pub(crate) fn interrupt(&self) {
+        self.signal("INT");
     }
 
     /// Stops it in the middle of whatever it does (SIGSTOP).

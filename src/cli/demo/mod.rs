@@ -97,6 +97,7 @@ fn settings(arguments: &Arguments, folder: &std::path::Path) -> Result<Settings,
 
 fn introduce(gate: SocketAddr, provider: SocketAddr) {
     println!("callgate listening on http://{gate}");
+    println!("dashboard at http://{gate}/");
     println!("simulated provider listening on http://{provider}");
     println!();
     println!("Three businesses call: ada-dental (PRO, 3 at once), bolt-couriers (STARTER, 1), corner-cafe (PAYG, 1).");

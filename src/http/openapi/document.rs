@@ -11,8 +11,8 @@ use utoipa::{Modify, OpenApi, ToSchema};
 use super::problems::{ErrorCode, anywhere};
 use crate::http::problem::ProblemDocument;
 use crate::http::{
-    agents, businesses, calls, concurrency, debug, do_not_call, doors, events, health, metrics, openapi, overview,
-    phone_numbers, pools, reconciliations, twilio, webhooks,
+    agents, businesses, calls, concurrency, dashboard, debug, do_not_call, doors, events, health, metrics, openapi,
+    overview, phone_numbers, pools, reconciliations, twilio, webhooks,
 };
 
 /// What the API is, for people.
@@ -58,6 +58,8 @@ pub fn document() -> Document {
         concurrency::events,
         concurrency::status,
         concurrency::summary,
+        dashboard::asset,
+        dashboard::page,
         debug::get,
         debug::capacity::get,
         debug::journal::get,
@@ -100,6 +102,7 @@ pub fn document() -> Document {
         (name = "Watching", description = "Counts, events and metrics."),
         (name = "Debugging", description = "The actors as they are."),
         (name = "Health", description = "For load balancers and orchestrators."),
+        (name = "Dashboard", description = "The operator's page."),
         (name = "Documentation", description = "This document."),
     ),
     modifiers(&Shared),

@@ -1,0 +1,79 @@
+// The gate's API: one request, its answer or its refusal, and what the key has been refused so far.
+
+import { key } from "./key.js";
+
+/** The gate answered, and refused. */
+export class Refusal extends Error {
+  /** @param {number} status @param {{error?: string, detail?: string, title?: string}} problem */
+  constructor(status, problem) {
+    super(problem.detail || problem.title || `the gate answered with status ${status}`);
+    this.status = status;
+    this.code = problem.error ?? "";
+  }
+}
+
+/** Nobody answered. */
+export class Unreachable extends Error {
+  constructor() {
+    super("the gate does not answer");
+  }
+}
+
+/** What the key opens, from the least to the most. */
+const SCOPES = ["read", "call", "admin"];
+const heard = new EventTarget();
+let missing = SCOPES.length;
+
+/** Whether the key was refused this scope, or a smaller one. */
+export const lacks = (scope) => SCOPES.indexOf(scope) >= missing;
+
+/** Calls `listener` whenever it became known what the key lacks. */
+export const onScopes = (listener) => heard.addEventListener("scopes", listener);
+
+/** Calls `listener` whenever the gate asks for a valid key. */
+export const onLocked = (listener) => heard.addEventListener("locked", listener);
+
+/** Another key: what the last one lacked says nothing any more. */
+export function forgetScopes() {
+  missing = SCOPES.length;
+  heard.dispatchEvent(new Event("scopes"));
+}
+
+/** The headers of every request. */
+export function headers() {
+  const chosen = key();
+  return chosen ? { Authorization: `Bearer ${chosen}` } : {};
+}
+
+/** Reads what a refusal says, and lets the page know of what the key lacks. */
+export async function refusal(response, scope = "read") {
+  const problem = await response.json().catch(() => ({}));
+  if (response.status === 401) heard.dispatchEvent(new Event("locked"));
+  if (response.status === 403 && problem.error === "FORBIDDEN") {
+    missing = Math.min(missing, SCOPES.indexOf(scope));
+    heard.dispatchEvent(new Event("scopes"));
+  }
+  return new Refusal(response.status, problem);
+}
+
+/**
+ * Asks the gate. Paths have no leading slash: the page may live behind a path of its own.
+ * @param {string} method
+ * @param {string} path
+ * @param {{body?: object, scope?: "read" | "call" | "admin", signal?: AbortSignal}} [options]
+ */
+export async function ask(method, path, { body, scope = "read", signal } = {}) {
+  const init = { method, headers: headers(), cache: "no-store", signal };
+  if (body !== undefined) {
+    init.body = JSON.stringify(body);
+    init.headers["Content-Type"] = "application/json";
+  }
+  const response = await fetch(path, init).catch((error) => {
+    throw signal?.aborted ? error : new Unreachable();
+  });
+  if (!response.ok) throw await refusal(response, scope);
+  return response.status === 204 ? null : response.json();
+}
+
+/** Reads a resource. */
+export const read = (path, signal) => ask("GET", path, { signal });

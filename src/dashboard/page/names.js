@@ -1,0 +1,40 @@
+// Names of businesses: learnt from what passes by, and asked for one by one where they are not known yet.
+
+import { read } from "./gate.js";
+
+const names = new Map();
+const asked = new Set();
+const heard = new EventTarget();
+const KEPT = 5_000;
+let queue = Promise.resolve();
+
+/** Learns a name. */
+export function learnName(businessId, name) {
+  if (!name || names.get(businessId) === name) return;
+  if (names.size >= KEPT) names.clear();
+  names.set(businessId, name);
+}
+
+/** The name of a business, or its id as long as that is all there is. */
+export function nameOf(businessId) {
+  if (businessId == null) return "nobody's";
+  if (!names.has(businessId) && !asked.has(businessId)) {
+    if (asked.size >= KEPT) asked.clear();
+    asked.add(businessId);
+    queue = queue.then(() => fetchName(businessId));
+  }
+  return names.get(businessId) ?? businessId;
+}
+
+/** Calls `listener` when a name became known. */
+export const onNames = (listener) => heard.addEventListener("names", listener);
+
+async function fetchName(businessId) {
+  try {
+    const business = await read(`api/businesses/${encodeURIComponent(businessId)}`);
+    learnName(businessId, business.name);
+    heard.dispatchEvent(new Event("names"));
+  } catch {
+    // An unknown business keeps its id as a name.
+  }
+}
