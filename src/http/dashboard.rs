@@ -16,23 +16,23 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 
 problems!(
     /// What is not a part of the page.
-    NoPart: NOT_FOUND
+    NoAsset: NOT_FOUND
 );
 
-/// The dashboard.
+/// The operator's page.
 #[utoipa::path(
     get,
     path = "/",
     tag = "Dashboard",
     operation_id = "getDashboard",
-    description = "The operator's page, served by the gate itself. It is open, because it holds no figures: it asks the API for them, with a key where \
-                   keys are configured.",
-    params(("If-None-Match" = Option<String>, Header, description = "The tag of the copy that the browser has.")),
+    description = "It holds no figures; it asks the API for them, with the key that is typed in.",
+    params(("If-None-Match" = Option<String>, Header, description = "The `ETag` that the browser has.", example = json!("\"0\""))),
     responses(
-        (status = 200, description = "The page.", body = String, content_type = "text/html", headers(
-            ("ETag" = String, description = "Names this copy."),
-        )),
-        (status = 304, description = "The copy of the browser is this one.", headers(("ETag" = String, description = "Names this copy."))),
+        (
+            status = 200, description = "The page.", body = String, content_type = "text/html",
+            headers(("ETag" = String, description = "Changes with the page.")),
+        ),
+        (status = 304, description = "The browser has it.", headers(("ETag" = String, description = "The same."))),
     ),
     security(()),
 )]
@@ -40,26 +40,25 @@ pub(super) async fn page(request: HttpRequest) -> HttpResponse {
     answer(dashboard::page(), &request)
 }
 
-/// A part of the dashboard.
+/// A part of the operator's page.
 #[utoipa::path(
     get,
     path = "/assets/{path}",
     tag = "Dashboard",
-    operation_id = "getDashboardPart",
-    description = "Scripts, styles and pictures of the page.",
+    operation_id = "getDashboardAsset",
+    description = "Scripts, styles and pictures.",
     params(
-        ("path" = String, Path, description = "A file of the page; it may have slashes.", example = "app.js"),
-        ("If-None-Match" = Option<String>, Header, description = "The tag of the copy that the browser has."),
+        ("path" = String, Path, description = "A file of the page; it may be in a folder.", example = "app.js"),
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` that the browser has.", example = json!("\"0\"")),
     ),
     responses(
-        (status = 200, description = "The file.", content(
-            (String = "text/javascript"),
-            (String = "text/css"),
-            (String = "image/svg+xml"),
-            (String = "text/plain"),
-        ), headers(("ETag" = String, description = "Names this copy."))),
-        (status = 304, description = "The copy of the browser is this one.", headers(("ETag" = String, description = "Names this copy."))),
-        NoPart,
+        (
+            status = 200, description = "The file.",
+            content((String = "text/html"), (String = "text/javascript"), (String = "text/css"), (String = "image/svg+xml"), (String = "text/plain")),
+            headers(("ETag" = String, description = "Changes with the file.")),
+        ),
+        (status = 304, description = "The browser has it.", headers(("ETag" = String, description = "The same."))),
+        NoAsset,
     ),
     security(()),
 )]

@@ -27,7 +27,7 @@ async fn the_page_and_its_parts_are_open_and_come_from_the_gate_alone() {
     let gate = Gate::builder().env("CALLGATE__AUTH__ADMIN_KEY", "key-of-the-admin").start().await;
 
     let page = gate.ask(Ask::get("/docs")).await;
-    assert_eq!(page.status, 200);
+    assert_eq!(page.code(), 200);
     let policy = page.header("content-security-policy").unwrap();
     assert!(policy.contains("default-src 'none'") && policy.contains("script-src 'self'"), "{policy}");
     assert!(!policy.contains("http") && !policy.contains("script-src 'self' 'unsafe"), "{policy}");
@@ -37,7 +37,7 @@ async fn the_page_and_its_parts_are_open_and_come_from_the_gate_alone() {
     let links = text.split(['"']).filter(|link| link.starts_with("docs/"));
     let mut parts = 0;
     for link in links {
-        assert_eq!(gate.ask(Ask::get(&format!("/{link}"))).await.status, 200, "{link}");
+        assert_eq!(gate.ask(Ask::get(&format!("/{link}"))).await.code(), 200, "{link}");
         parts += 1;
     }
     assert_eq!(parts, 4);

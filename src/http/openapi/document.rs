@@ -103,6 +103,7 @@ pub fn document() -> Document {
         (name = "Dashboard", description = "The same for people."),
         (name = "Debugging", description = "The actors as they are."),
         (name = "Health", description = "For load balancers and orchestrators."),
+        (name = "Dashboard", description = "The operator's page."),
         (name = "Documentation", description = "This document."),
     ),
     modifiers(&Shared),
