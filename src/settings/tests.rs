@@ -306,7 +306,7 @@ fn zero_means_never_none_or_at_once_where_it_is_documented() {
 #[case::unknown_key(
     "CALLGATE__CAPACITY__GLOBL_CAP",
     "9",
-    r#"capacity.globl_cap = "9": no such key; accepted are dial_within_seconds, global_cap in [capacity]"#
+    r#"capacity.globl_cap = "9": no such key; accepted are dial_within_seconds, global_cap, oversubscription_threshold_ratio in [capacity]"#
 )]
 #[case::unknown_key_beside_secrets(
     "CALLGATE__METRICS__TOKN",
@@ -316,7 +316,7 @@ fn zero_means_never_none_or_at_once_where_it_is_documented() {
 #[case::value_for_a_section(
     "CALLGATE__CAPACITY",
     "9",
-    r#"capacity = "9": no such key; accepted are dial_within_seconds, global_cap in [capacity]"#
+    r#"capacity = "9": no such key; accepted are dial_within_seconds, global_cap, oversubscription_threshold_ratio in [capacity]"#
 )]
 #[case::value_for_a_plan(
     "CALLGATE__PLANS__PRO",
@@ -349,7 +349,7 @@ fn a_mistake_in_the_environment_is_one_line(#[case] name: &str, #[case] value: &
 )]
 #[case::unknown_table(
     "[capacity.extra]",
-    "capacity.extra = {}: no such key; accepted are dial_within_seconds, global_cap in [capacity]"
+    "capacity.extra = {}: no such key; accepted are dial_within_seconds, global_cap, oversubscription_threshold_ratio in [capacity]"
 )]
 #[case::empty_plan(
     "[plans.GOLD]",

@@ -16,6 +16,7 @@ mod errors;
 mod idempotency;
 mod initiation;
 mod keys;
+mod overview;
 mod placements;
 mod pool;
 mod reconcile_command;

@@ -252,7 +252,7 @@ async fn an_answer_names_its_request_by_the_callers_word_if_that_is_a_plain_one(
 #[actix::test]
 async fn head_asks_for_what_get_gives_without_the_body() {
     let gate = Gate::start().await;
-    for path in ["/health/ready", "/metrics", "/api/calls", "/debug/actors"] {
+    for path in ["/health/ready", "/metrics", "/api/calls", "/api/overview", "/debug/actors"] {
         let answer = gate.ask(Ask::new(Method::HEAD, path)).await;
         assert_eq!((answer.code(), answer.text().as_str()), (200, ""), "{path}");
     }

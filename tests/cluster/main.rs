@@ -17,6 +17,7 @@ mod homes;
 mod idempotency;
 mod inside;
 mod old_events;
+mod overview;
 mod rebuilds;
 mod redis_faults;
 mod sessions;

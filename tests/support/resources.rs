@@ -148,6 +148,11 @@ impl Door {
         self.get("/api/concurrent-metrics/status").await.expect(200)
     }
 
+    /// `GET /api/overview`.
+    pub(crate) async fn overview(&self) -> Value {
+        self.get("/api/overview").await.expect(200)
+    }
+
     /// Runs one sweep; its report.
     pub(crate) async fn post_reconciliation(&self) -> Value {
         self.ask(Ask::post("/api/reconciliations")).await.success()
