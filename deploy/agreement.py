@@ -153,6 +153,29 @@ scrape = yaml.safe_load(text("deploy/prometheus.yml"))["scrape_configs"][0]
 targets = {target for group in scrape["static_configs"] for target in group["targets"]}
 demand(targets == {f"{gate}:{port}" for gate in gates}, f"deploy/prometheus.yml: scrapes {sorted(targets)}")
 demand(f'"{scrape["metrics_path"]}"' in routes, "deploy/prometheus.yml: there is no such route")
+jobs = set(re.findall(r'job=~"(.+?)"', text("deploy/prometheus-rules.yml")))
+
+
+def is_job_of_rules(name):
+    return all(re.fullmatch(job, name) for job in jobs)
+
+
+demand(is_job_of_rules(scrape["job_name"]), f"deploy/prometheus.yml: the rules know no job {scrape['job_name']}")
+
+# --- Grafana -------------------------------------------------------------------------------------
+
+mounts = dict(volume.removesuffix(":ro").split(":") for volume in compose["services"]["grafana"]["volumes"])
+provider = yaml.safe_load(text("deploy/grafana/dashboards.yml"))["providers"][0]
+source = yaml.safe_load(text("deploy/grafana/datasources.yml"))["datasources"][0]
+for path in mounts:
+    demand((Path("deploy") / path).is_file(), f"deploy/compose.yaml, grafana: there is no {path}")
+for kind in ("datasources", "dashboards"):
+    there = mounts.get(f"./grafana/{kind}.yml", "")
+    demand(there.startswith(f"/etc/grafana/provisioning/{kind}/"), f"deploy/compose.yaml, grafana: it does not see {kind}.yml")
+where = "deploy/grafana/dashboards.yml"
+demand(Path(mounts["./grafana/callgate.json"]).parent == Path(provider["options"]["path"]), f"{where}: the dashboard is elsewhere")
+prometheus_port = compose["services"]["prometheus"]["ports"][0].rpartition(":")[2]
+demand(source["url"] == f"http://prometheus:{prometheus_port}", "deploy/grafana/datasources.yml: Prometheus is elsewhere")
 
 # --- Kubernetes ----------------------------------------------------------------------------------
 
@@ -178,10 +201,14 @@ for path in sorted(folder.rglob("*.yaml")):
             for endpoint in document["spec"]["podMetricsEndpoints"]:
                 demand(f'"{endpoint["path"]}"' in routes, f"{path}: there is no route {endpoint['path']}")
                 demand(endpoint["authorization"]["credentials"]["key"] == "CALLGATE__METRICS__TOKEN", f"{path}: another token")
+            monitored = document["spec"]
 
 deployment = documents(folder / "deployment.yaml")[0]["spec"]["template"]["spec"]
 container = deployment["containers"][0]
 where = folder / "deployment.yaml"
+pods = documents(where)[0]["spec"]["template"]["metadata"]["labels"]
+demand(monitored["selector"]["matchLabels"].items() <= pods.items(), f"{folder}: the PodMonitor selects other pods")
+demand(is_job_of_rules(pods.get(monitored.get("jobLabel"), "")), f"{folder}: the rules know no job of the PodMonitor's label")
 stop_there = int(environment.get("CALLGATE__SERVER__SHUTDOWN_TIMEOUT_SECONDS", stop_seconds))
 pause = container["lifecycle"]["preStop"]["sleep"]["seconds"]
 demand(deployment["terminationGracePeriodSeconds"] > pause + stop_there, f"{where}: SIGKILL comes before the stop is over")
@@ -198,14 +225,33 @@ for needed in ("DATABASE_URL", "REDIS_URL", "CALLGATE__AUTH__ADMIN_KEY"):
 # --- documents and rules -------------------------------------------------------------------------
 
 operations = Path("docs/OPERATIONS.md")
+guides = [Path(name) for name in ("README.md", "CONTRIBUTING.md", "docs/INTEGRATING.md", "docs/PROVIDERS.md")]
+documents_here = [path for path in [operations, Path("docs/CONFIGURATION.md"), *guides] if path.exists()]
 problems = text("src/http/problem.rs")
-for path in [Path("deploy/prometheus-rules.yml")] + [operations] * operations.exists():
-    for name in sorted(set(re.findall(r"(?<!\.)\b(?:callgate|platform|concurrent|elevenlabs)_[a-z0-9_]+[a-z0-9]\b", text(path)))):
+served = [re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(route)) for route in re.findall(r'"(/[^"]*)"', routes)]
+
+
+def words(path):
+    """A document without the lines that search: a pattern that is searched for is not a name."""
+    return "\n".join(line for line in text(path).splitlines() if "grep" not in line)
+
+
+for path in documents_here:
+    for name in sorted(set(re.findall(r"(?<![.\w])(?:callgate|platform|concurrent|elevenlabs)_[a-z0-9_]+[a-z0-9]\b", words(path)))):
         base = re.sub(r"_(bucket|sum|count)$", "", name)
-        tables = name in ("callgate_call_id", "callgate_capacity")
-        demand(base in metrics or tables, f"{path}: there is no metric {name}")
-    for code in sorted(set(re.findall(r"\b[45]\d\d ([A-Z][A-Z0-9_]+)\b", text(path)))):
+        variables_of_a_call = name in ("callgate_call_id", "callgate_capacity")
+        demand(base in metrics or variables_of_a_call, f"{path}: there is no metric {name}")
+for path in [Path("deploy/prometheus-rules.yml"), *documents_here]:
+    for code in sorted(set(re.findall(r"\b[45]\d\d ([A-Z][A-Z0-9_]+)\b", words(path)))):
         demand(f'"{code}"' in problems, f"{path}: there is no error {code}")
+for path in documents_here:
+    for name in sorted(set(re.findall(r"\bCALLGATE__\w+", text(path))) - {"CALLGATE__SECTION__KEY"}):
+        demand_variable(name, path)
+    for key in sorted(set(re.findall(r"`(\w+\.[a-z_]+)`", text(path)))):
+        demand(key in known_keys or key.split(".")[0] not in defaults, f"{path}: there is no setting {key}")
+for path in guides:
+    for route in sorted(set(re.findall(r"(?<![\w.])/(?:api|debug|health)/[\w/{}-]+", text(path)))):
+        demand(any(re.fullmatch(pattern, route.rstrip("/")) for pattern in served), f"{path}: there is no route {route}")
 
 for line in wrong:
     print(line)

@@ -114,9 +114,10 @@ pub enum Crossing {
 impl Alarm {
     /// Takes in what is sold now.
     pub fn heed(&mut self, threshold: Threshold, sold: &Oversubscription) -> Option<Crossing> {
-        let (next, crossing) = match threshold.is_exceeded_by(sold) {
-            true => (Self::Raised, Crossing::Upwards),
-            false => (Self::Silent, Crossing::Downwards),
+        let (next, crossing) = if threshold.is_exceeded_by(sold) {
+            (Self::Raised, Crossing::Upwards)
+        } else {
+            (Self::Silent, Crossing::Downwards)
         };
         (std::mem::replace(self, next) != next).then_some(crossing)
     }

@@ -14,7 +14,6 @@ pub(super) fn time(at: DateTime<Utc>) -> String {
 }
 
 /// The same for a member of a view.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde hands it over")]
 pub(super) fn moment<S: Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&time(*at))
 }

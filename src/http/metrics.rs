@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use chrono::{DateTime, Utc};
 use subtle::ConstantTimeEq;
 use tokio::time::Instant;
 
@@ -11,12 +12,13 @@ use super::overview::{Figures, Lookout};
 use super::problem::Problem;
 use super::state::AppState;
 use crate::actors::Gate;
+use crate::actors::capacity::Capacity;
 use crate::domain::call::Status;
 use crate::ledger::{Counts, LedgerMode};
-use crate::store::Scope;
+use crate::store::{Scope, Store, StoreError};
 use crate::telemetry::metrics::CONTENT_TYPE;
 
-/// A scrape does not wait longer than this for what was sold.
+/// A scrape does not wait longer than this for what is away.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// `GET /metrics`, `GET /api/concurrent-metrics/prometheus`
@@ -31,42 +33,62 @@ pub(super) async fn get(request: HttpRequest, state: web::Data<AppState>) -> Res
             require(&request, Scope::Read).await?;
         }
     }
-    observe(&state.gate).await;
-    observe_sales(state.watchtower.lookout()).await;
+    tokio::join!(observe(&state.gate), observe_sales(state.watchtower.lookout()));
     Ok(HttpResponse::Ok().content_type(CONTENT_TYPE).body(state.gate.metrics().encode()))
 }
 
-/// Sets the gauges to what is so now.
+/// Sets the gauges to what is so now. What a part that is away would say stays as it was.
 async fn observe(gate: &Gate) {
+    let (capacity, asked) = tokio::join!(gate.snapshot(), tokio::time::timeout(PATIENCE, ask(gate.store())));
+    show_capacity(gate, capacity);
     let metrics = gate.metrics();
-    match gate.snapshot().await {
-        Some(capacity) => {
-            let occupied = &capacity.occupied;
-            metrics.platform_global_active_calls.set(i64::from(occupied.total.held));
-            metrics.slots_overflow.set(i64::from(occupied.total.overflow));
-            metrics.slots_cap.set(i64::from(occupied.cap));
-            if let Some(epoch) = capacity.epoch {
-                metrics.ledger_epoch.set(i64::try_from(epoch.0).unwrap_or(i64::MAX));
-            }
-            metrics.set_ledger_mode(capacity.mode.as_str());
-            let plans = gate.plans().iter().map(|(name, _)| name).chain(occupied.plans.keys());
-            for plan in plans {
-                let Counts { held, .. } = occupied.plans.get(plan).copied().unwrap_or_default();
-                metrics.set_slots_held(plan.as_str(), held);
-                metrics.set_slots_reserved(plan.as_str(), occupied.reserves.get(plan).copied().unwrap_or_default());
-            }
-        }
-        None => metrics.set_ledger_mode(LedgerMode::Recovering.as_str()),
-    }
     metrics.sessions_live.set(i64::try_from(gate.directory().counts().0).unwrap_or(i64::MAX));
-    if let Ok(live) = gate.store().count_live_by_status().await {
-        for status in Status::ALL.iter().filter(|status| status.is_live()) {
-            let calls = live.iter().find(|(other, _)| other == status).map_or(0, |(_, calls)| *calls);
-            metrics.set_calls(status.as_str(), i64::try_from(calls).unwrap_or(i64::MAX));
-        }
+    let Ok(Ok(seen)) = asked else {
+        metrics.database_up.set(0);
+        return;
+    };
+    metrics.database_up.set(1);
+    for status in Status::ALL.iter().filter(|status| status.is_live()) {
+        let calls = seen.live.iter().find(|(other, _)| other == status).map_or(0, |(_, calls)| *calls);
+        metrics.set_calls(status.as_str(), i64::try_from(calls).unwrap_or(i64::MAX));
     }
-    if let Ok(stalled) = gate.store().count_stalled().await {
-        metrics.stuck_terminations.set(i64::try_from(stalled).unwrap_or(i64::MAX));
+    metrics.stuck_terminations.set(i64::try_from(seen.stalled).unwrap_or(i64::MAX));
+    if let Some(at) = seen.last_full_sweep {
+        metrics.set_last_full_sweep(at);
+    }
+}
+
+/// What only the database knows of all replicas.
+struct Seen {
+    live: Vec<(Status, u64)>,
+    stalled: u64,
+    last_full_sweep: Option<DateTime<Utc>>,
+}
+
+async fn ask(store: &Store) -> Result<Seen, StoreError> {
+    let live = store.count_live_by_status().await?;
+    let stalled = store.count_stalled().await?;
+    let last_full_sweep = store.last_full_sweep().await?;
+    Ok(Seen { live, stalled, last_full_sweep })
+}
+
+fn show_capacity(gate: &Gate, capacity: Option<Capacity>) {
+    let metrics = gate.metrics();
+    let Some(capacity) = capacity else { return metrics.set_ledger_mode(LedgerMode::Recovering.as_str()) };
+    let occupied = &capacity.occupied;
+    metrics.platform_global_active_calls.set(i64::from(occupied.total.held));
+    metrics.slots_overflow.set(i64::from(occupied.total.overflow));
+    metrics.slots_cap.set(i64::from(occupied.cap));
+    metrics.pool_paused.set(i64::from(occupied.paused));
+    if let Some(epoch) = capacity.epoch {
+        metrics.ledger_epoch.set(i64::try_from(epoch.0).unwrap_or(i64::MAX));
+    }
+    metrics.set_ledger_mode(capacity.mode.as_str());
+    let plans = gate.plans().iter().map(|(name, _)| name).chain(occupied.plans.keys());
+    for plan in plans {
+        let Counts { held, .. } = occupied.plans.get(plan).copied().unwrap_or_default();
+        metrics.set_slots_held(plan.as_str(), held);
+        metrics.set_slots_reserved(plan.as_str(), occupied.reserves.get(plan).copied().unwrap_or_default());
     }
 }
 

@@ -12,6 +12,7 @@ mod plans;
 mod provider;
 mod reconcile;
 mod redis;
+pub mod reference;
 mod retention;
 mod retry_after;
 mod secret;

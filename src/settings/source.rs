@@ -7,10 +7,11 @@ use config::{Environment, File, FileFormat, Map, Source, Value, ValueKind};
 
 use super::{error::SettingsError, section::Section, url::without_credentials};
 
-const DEFAULTS: &str = include_str!("../../config/default.toml");
+/// The compiled-in layer.
+pub(super) const DEFAULTS: &str = include_str!("../../config/default.toml");
 
 /// Names that operators already have in their environment, and the keys they stand for.
-const USUAL_NAMES: [(&str, &str); 6] = [
+pub(super) const USUAL_NAMES: [(&str, &str); 6] = [
     ("DATABASE_URL", "database.url"),
     ("REDIS_URL", "redis.url"),
     ("GLOBAL_CAP", "capacity.global_cap"),
@@ -20,7 +21,7 @@ const USUAL_NAMES: [(&str, &str); 6] = [
 ];
 
 /// Keys whose values are never shown.
-const SECRETS: [&str; 5] =
+pub(super) const SECRETS: [&str; 5] =
     ["auth.admin_key", "metrics.token", "provider.api_key", "provider.twilio_auth_token", "webhooks.secrets"];
 
 /// Sections where the value of a misspelt key may be a secret or carry one.
@@ -169,6 +170,11 @@ impl Layers {
     pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
+}
+
+/// The variable of the environment that sets a key.
+pub(super) fn variable(key: &str) -> String {
+    format!("CALLGATE__{}", key.replace('.', "__").to_uppercase())
 }
 
 /// The one spelling of a key: lower case, names of plans in upper case.

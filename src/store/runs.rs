@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use entity::reconciliation_run::{ActiveModel, Column, Entity, Model};
 use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::{Expr, SimpleExpr};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::Value;
 
@@ -33,6 +34,11 @@ impl From<Model> for Run {
     }
 }
 
+/// Everything that was asked answered. PostgreSQL takes the value out of the JSON as a text, SQLite as a number.
+fn was_answered() -> SimpleExpr {
+    Expr::cust("CAST(report ->> 'success' AS TEXT) IN ('true', '1')")
+}
+
 impl Store {
     /// Keeps a sweep's report.
     pub async fn record_run(&self, run: &Run) -> Result<(), StoreError> {
@@ -53,6 +59,21 @@ impl Store {
     pub async fn forget_runs(&self, before: DateTime<Utc>) -> Result<(), StoreError> {
         Entity::delete_many().filter(Column::StartedAt.lt(before)).exec(self.writer()).await?;
         Ok(())
+    }
+
+    /// When the last full sweep to which everything answered was done, on any replica; none where none is kept.
+    pub async fn last_full_sweep(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let latest = Entity::find()
+            .select_only()
+            .column(Column::FinishedAt)
+            .filter(Column::Scope.eq("full"))
+            .filter(was_answered())
+            .order_by_desc(Column::StartedAt)
+            .limit(1)
+            .into_tuple()
+            .one(self.reader())
+            .await?;
+        Ok(latest)
     }
 
     /// The latest `limit` sweeps of a scope, or of any, newest first.

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use chrono::{DateTime, Utc};
 use prometheus_client::{
     encoding::text,
     metrics::{
@@ -33,6 +34,8 @@ const LEDGER_MODES: [&str; 4] = ["memory", "redis", "database", "recovering"];
 /// Prometheus: where an alert waits for the first, it is there before.
 const SWEEP_KINDS: [&str; 2] = ["full", "ledger"];
 const SWEEP_OUTCOMES: [&str; 3] = ["ok", "partial", "failed"];
+/// The correction that tells of lost webhooks.
+const ENDED_UNHEARD: &str = "provider_ended";
 /// Of admissions.
 const DIRECTIONS: [&str; 2] = ["outbound", "inbound"];
 
@@ -41,6 +44,9 @@ const HTTP_METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"
 
 /// From a millisecond to the longest placement, in seconds.
 const SECONDS: [f64; 14] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 60.0];
+
+/// A moment, as seconds since 1970; 0: none.
+type Moment = Gauge<f64, AtomicU64>;
 
 fn seconds() -> Histogram {
     Histogram::new(SECONDS)
@@ -106,6 +112,8 @@ metrics! {
     pub slots_cap: Gauge = "callgate_slots_cap";
     /// Calls that are live without a slot
     pub slots_overflow: Gauge = "callgate_slots_overflow";
+    /// 1 while the pool is paused
+    pub pool_paused: Gauge = "callgate_pool_paused";
 
     /// Slots sold by plan: the limits of its businesses that may call, together
     slots_sold: Family<Plan, Gauge> = "callgate_slots_sold";
@@ -152,6 +160,13 @@ metrics! {
     /// Commits that failed
     pub commit_failures: Counter = "callgate_commit_failures_total";
 
+    /// 1 where the database has answered, 0 where it has not
+    pub database_up: Gauge = "callgate_database_up";
+
+    /// When the last full sweep to which everything answered was done, on any replica; 0 where none is known
+    last_full_sweep: Moment = "callgate_last_full_sweep_timestamp_seconds";
+    /// Time from one full sweep to the next, as configured
+    pub full_sweep_interval: Gauge<f64, AtomicU64> = "callgate_full_sweep_interval_seconds";
     /// Sweeps that ran
     sweeps: Family<SweepOutcome, Counter> = "callgate_sweeps_total";
     /// Time that a sweep took
@@ -173,6 +188,8 @@ metrics! {
     /// Time until a request was answered
     http_request_duration: Family<Http, Histogram> = "callgate_http_request_duration_seconds" from Family::new_with_constructor(seconds);
 
+    /// When this process started
+    process_start_time: Moment = "callgate_process_start_time_seconds";
     /// 1, labelled with the version of callgate
     build_info: Family<Version, Gauge> = "callgate_build_info";
 }
@@ -188,6 +205,11 @@ fn register(registry: &mut Registry, name: &str, help: &str, metric: impl Metric
         Some(name) => registry.register_with_unit(name, help, Unit::Seconds, metric),
         None => registry.register(name, help, metric),
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "milliseconds are exact for longer than anybody runs this")]
+fn seconds_since_1970(at: DateTime<Utc>) -> f64 {
+    at.timestamp_millis() as f64 / 1_000.0
 }
 
 /// What this process has refused, as `GET /api/concurrent-metrics` shows it.
@@ -216,6 +238,7 @@ impl Metrics {
             metrics.sweeps.get_or_create_owned(&SweepOutcome::new(kind, outcome));
         }
         metrics.webhooks.get_or_create_owned(&Webhook::new("post_call_transcription", "ended"));
+        metrics.sweep_corrections.get_or_create_owned(&Reason::new(ENDED_UNHEARD));
         metrics.build_info.get_or_create_owned(&Version::new(env!("CARGO_PKG_VERSION"))).set(1);
         metrics
     }
@@ -312,6 +335,16 @@ impl Metrics {
     pub fn record_sweep(&self, kind: &str, outcome: &str, duration: Duration) {
         self.sweeps.get_or_create_owned(&SweepOutcome::new(kind, outcome)).inc();
         self.sweep_duration.get_or_create_owned(&Sweep::new(kind)).observe(duration.as_secs_f64());
+    }
+
+    /// The last full sweep to which everything answered was done then.
+    pub fn set_last_full_sweep(&self, at: DateTime<Utc>) {
+        self.last_full_sweep.set(seconds_since_1970(at));
+    }
+
+    /// This process started then.
+    pub fn set_process_start(&self, at: DateTime<Utc>) {
+        self.process_start_time.set(seconds_since_1970(at));
     }
 
     /// A sweep made a correction.

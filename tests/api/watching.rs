@@ -75,6 +75,7 @@ async fn what_an_alert_waits_for_is_counted_from_zero() {
         r#"callgate_sweeps_total{kind="full",outcome="failed"} 0"#,
         r#"callgate_sweeps_total{kind="ledger",outcome="partial"} 0"#,
         r#"callgate_webhooks_total{type="post_call_transcription",outcome="ended"} 0"#,
+        r#"callgate_sweep_corrections_total{reason="provider_ended"} 0"#,
         "callgate_hangups_stalled_total 0",
         "callgate_commit_failures_total 0",
         "callgate_overloaded_total 0",
@@ -83,6 +84,28 @@ async fn what_an_alert_waits_for_is_counted_from_zero() {
     for line in of_actors.chain(of_plans).chain(others.map(str::to_owned)) {
         assert!(text.lines().any(|other| other == line), "{line} is not in\n{text}");
     }
+}
+
+#[actix::test]
+async fn what_the_house_is_like_is_a_gauge_too() {
+    let gate = Gate::builder().env("CALLGATE__RECONCILE__INTERVAL_SECONDS", "900").start().await;
+    let figure = async |name: &str| {
+        let text = gate.metrics().await;
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')).unwrap();
+        value.parse::<f64>().unwrap()
+    };
+    assert_eq!((figure("callgate_database_up").await, figure("callgate_pool_paused").await), (1.0, 0.0));
+    assert_eq!(figure("callgate_full_sweep_interval_seconds").await, 900.0);
+    assert_eq!(figure("callgate_last_full_sweep_timestamp_seconds").await, 0.0, "none has run");
+    let started = figure("callgate_process_start_time_seconds").await;
+
+    gate.put_pool(&json!({"paused": true})).await;
+    gate.post_reconciliation().await;
+
+    assert_eq!(figure("callgate_pool_paused").await, 1.0);
+    let swept = figure("callgate_last_full_sweep_timestamp_seconds").await;
+    assert!(swept > started, "the sweep was done at {swept}, the process started at {started}");
+    assert_eq!(figure("callgate_process_start_time_seconds").await, started);
 }
 
 #[actix::test]

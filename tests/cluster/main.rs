@@ -18,6 +18,7 @@ mod idempotency;
 mod inside;
 mod old_events;
 mod overview;
+mod prometheus;
 mod rebuilds;
 mod redis_faults;
 mod sessions;

@@ -117,11 +117,9 @@ fn read(block: &str) -> Option<Told> {
     };
     let data = serde_json::from_str(&field("data")?).unwrap();
     let name = field("event");
-    Some(match field("id") {
-        Some(id) => Told::Lifecycle(FeedEvent { id: id.parse().unwrap(), name, data }),
-        None => {
-            assert_eq!(name.as_deref(), Some("overview"), "only the overview has no place in the feed");
-            Told::Overview(data)
-        }
-    })
+    if let Some(id) = field("id") {
+        return Some(Told::Lifecycle(FeedEvent { id: id.parse().unwrap(), name, data }));
+    }
+    assert_eq!(name.as_deref(), Some("overview"), "only the overview has no place in the feed");
+    Some(Told::Overview(data))
 }

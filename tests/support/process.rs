@@ -56,6 +56,11 @@ impl Process {
         rest.unwrap_or_else(|| panic!("the first line is {first:?}, not {announcement:?}")).to_owned()
     }
 
+    /// The whole lines that it wrote on stdout so far.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.stdout.lock().unwrap().clone()
+    }
+
     /// The rest of the first line on stdout that begins with `beginning`, once it is there.
     pub(crate) fn line(&self, beginning: &str) -> String {
         eventually_blocking(beginning, || {
@@ -78,6 +83,11 @@ impl Process {
     /// Asks it to end (SIGTERM).
     pub(crate) fn terminate(&self) {
         self.signal("TERM");
+    }
+
+    /// Presses Ctrl-C (SIGINT).
+    pub(crate) fn interrupt(&self) {
+        self.signal("INT");
     }
 
     /// Stops it in the middle of whatever it does (SIGSTOP).

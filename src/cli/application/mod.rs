@@ -40,6 +40,7 @@ use crate::http::{self, AppState, Doors};
 use crate::provider::VoiceProvider;
 use crate::provider::simulator::Simulator;
 use crate::settings::{ProviderKind, Settings};
+use crate::sources;
 use crate::store::{EventStore, ProcessLock, Sharing, Store, StoreError, StoreOptions};
 use crate::telemetry::Metrics;
 use actors::Actors;
@@ -125,6 +126,8 @@ impl Application {
         let (store, lock, doors) = open(&settings, sharing).await?;
         set_clock(&store).await;
         let metrics = Arc::new(Metrics::new());
+        metrics.set_process_start(sources::now());
+        metrics.full_sweep_interval.set(settings.reconcile.interval.as_secs_f64());
         let roster = Roster::new(Arc::clone(&metrics));
         let plans = Arc::new(plans_of(&settings)?);
         plans.iter().for_each(|(plan, _)| metrics.know_plan(plan.as_str()));

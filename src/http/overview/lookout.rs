@@ -146,8 +146,8 @@ impl Lookout {
         let deadline = Instant::now() + PATIENCE;
         let seen = self.ledger(deadline).await;
         let inspected = timeout_at(deadline, self.gate.supervisor().send(supervisor::Inspect));
-        let (inspected, table) = join(inspected, self.table(&seen, deadline)).await;
-        self.overview(&seen, inspected.ok().and_then(Result::ok).as_ref(), table)
+        let (inspected, table) = join(inspected, Box::pin(self.table(&seen, deadline))).await;
+        self.overview(&seen, inspected.ok().and_then(Result::ok).as_ref(), &table)
     }
 
     /// The ledger, and the pool's terms from wherever they can be had.
@@ -208,11 +208,11 @@ impl Lookout {
             ],
             is_swept: answer(deadline, store.is_locked(UNDER_WAY)).await,
         };
-        *self.sweeps.lock().unwrap_or_else(PoisonError::into_inner) = table.swept.clone();
+        self.sweeps.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&table.swept);
         table
     }
 
-    fn overview(&self, seen: &Seen, inspected: Option<&SupervisorView>, table: Table) -> Overview {
+    fn overview(&self, seen: &Seen, inspected: Option<&SupervisorView>, table: &Table) -> Overview {
         let figures = Figures {
             occupied: seen.occupied(),
             pool: &seen.pool,

@@ -83,7 +83,7 @@ impl Watchtower {
 
     /// Looks until the node goes away.
     pub(in crate::http) async fn watch(&self) {
-        join(self.publish(), self.sample()).await;
+        join(Box::pin(self.publish()), Box::pin(self.sample())).await;
     }
 
     async fn publish(&self) {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use chrono::TimeDelta;
+
 use super::*;
 
 #[test]
@@ -13,6 +15,9 @@ fn given_nothing_happened_when_encoded_then_metrics_without_labels_read_zero() {
         "elevenlabs_429_total 0",
         "callgate_slots_cap 0",
         "callgate_slots_overflow 0",
+        "callgate_pool_paused 0",
+        "callgate_database_up 0",
+        "callgate_last_full_sweep_timestamp_seconds 0.0",
         "callgate_oversubscription_ratio 0.0",
         "callgate_oversubscription_threshold_ratio 0.0",
         "callgate_businesses_at_limit 0",
@@ -47,6 +52,7 @@ fn given_nothing_happened_yet_when_encoded_then_what_alerts_wait_for_reads_zero(
         r#"callgate_sweeps_total{kind="full",outcome="partial"} 0"#,
         r#"callgate_sweeps_total{kind="ledger",outcome="failed"} 0"#,
         r#"callgate_webhooks_total{type="post_call_transcription",outcome="ended"} 0"#,
+        r#"callgate_sweep_corrections_total{reason="provider_ended"} 0"#,
         r#"callgate_admissions_total{plan="PRO",direction="inbound"} 0"#,
         r#"callgate_actor_restarts_total{actor="capacity"} 0"#,
         r#"callgate_actors_wedged_total{actor="capacity"} 0"#,
@@ -85,6 +91,9 @@ fn given_each_metric_was_used_when_encoded_then_names_and_labels_are_those_of_th
         "callgate_commit_duration_seconds_count 1",
         r#"callgate_sweeps_total{kind="full",outcome="ok"} 1"#,
         r#"callgate_sweep_duration_seconds_count{kind="full"} 1"#,
+        "# TYPE callgate_last_full_sweep_timestamp_seconds gauge",
+        "callgate_last_full_sweep_timestamp_seconds 1769508000.25",
+        "callgate_process_start_time_seconds 1769508000.0",
         r#"callgate_sweep_corrections_total{reason="provider_ended"} 1"#,
         r#"callgate_actor_restarts_total{actor="capacity"} 1"#,
         r#"callgate_actors_wedged_total{actor="journal"} 1"#,
@@ -161,12 +170,18 @@ fn used() -> Metrics {
     metrics.record_hangup("monitor", "confirmed");
     metrics.record_commit(3, Duration::from_millis(4));
     metrics.record_sweep("full", "ok", Duration::from_millis(90));
+    metrics.set_process_start(ten_o_clock());
+    metrics.set_last_full_sweep(ten_o_clock() + TimeDelta::milliseconds(250));
     metrics.record_correction("provider_ended");
     metrics.record_actor_restart("capacity");
     metrics.record_wedged_actor("journal");
     metrics.record_http_request("POST", "/api/calls", 201, Duration::from_millis(5));
     metrics.record_http_request("BREW", "/api/calls", 405, Duration::from_millis(1));
     metrics
+}
+
+fn ten_o_clock() -> DateTime<Utc> {
+    "2026-01-27T10:00:00Z".parse().unwrap()
 }
 
 fn assert_has_line(text: &str, line: &str) {
