@@ -6,6 +6,7 @@ use actix_web::http::header::{
 };
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use super::openapi::problems::{NOT_FOUND, problems};
 use super::problem::Problem;
 use crate::dashboard::{self, Asset};
 
@@ -13,12 +14,55 @@ use crate::dashboard::{self, Asset};
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
                       form-action 'none'; frame-ancestors 'none'; base-uri 'none'";
 
-/// `GET /`
+problems!(
+    /// What is not a part of the page.
+    NoPart: NOT_FOUND
+);
+
+/// The dashboard.
+#[utoipa::path(
+    get,
+    path = "/",
+    tag = "Dashboard",
+    operation_id = "getDashboard",
+    description = "The operator's page, served by the gate itself. It is open, because it holds no figures: it asks the API for them, with a key where \
+                   keys are configured.",
+    params(("If-None-Match" = Option<String>, Header, description = "The tag of the copy that the browser has.")),
+    responses(
+        (status = 200, description = "The page.", body = String, content_type = "text/html", headers(
+            ("ETag" = String, description = "Names this copy."),
+        )),
+        (status = 304, description = "The copy of the browser is this one.", headers(("ETag" = String, description = "Names this copy."))),
+    ),
+    security(()),
+)]
 pub(super) async fn page(request: HttpRequest) -> HttpResponse {
     answer(dashboard::page(), &request)
 }
 
-/// `GET /assets/{path}`
+/// A part of the dashboard.
+#[utoipa::path(
+    get,
+    path = "/assets/{path}",
+    tag = "Dashboard",
+    operation_id = "getDashboardPart",
+    description = "Scripts, styles and pictures of the page.",
+    params(
+        ("path" = String, Path, description = "A file of the page; it may have slashes.", example = "app.js"),
+        ("If-None-Match" = Option<String>, Header, description = "The tag of the copy that the browser has."),
+    ),
+    responses(
+        (status = 200, description = "The file.", content(
+            (String = "text/javascript"),
+            (String = "text/css"),
+            (String = "image/svg+xml"),
+            (String = "text/plain"),
+        ), headers(("ETag" = String, description = "Names this copy."))),
+        (status = 304, description = "The copy of the browser is this one.", headers(("ETag" = String, description = "Names this copy."))),
+        NoPart,
+    ),
+    security(()),
+)]
 pub(super) async fn asset(request: HttpRequest, path: web::Path<String>) -> Result<HttpResponse, Problem> {
     let asset = dashboard::asset(&path).ok_or_else(|| Problem::not_found("file of that name", &request))?;
     Ok(answer(asset, &request))
