@@ -21,12 +21,12 @@ use crate::store::StoreError;
 #[derive(Debug)]
 pub(super) struct Problem {
     code: &'static str,
-    detail: String,
-    instance: String,
+    detail: Box<str>,
+    instance: Box<str>,
     call_id: Option<CallId>,
     retry_after: Option<u64>,
     standing: Option<Standing>,
-    allow: Option<String>,
+    allow: Option<Box<str>>,
     replayed: bool,
 }
 
@@ -161,8 +161,8 @@ impl Problem {
     fn at(code: &'static str, detail: impl Into<String>, path: &str) -> Self {
         Self {
             code,
-            detail: detail.into(),
-            instance: shown(path),
+            detail: detail.into().into(),
+            instance: shown(path).into(),
             call_id: None,
             retry_after: None,
             standing: None,
@@ -189,7 +189,7 @@ impl Problem {
     /// 405, with what would be allowed.
     pub(super) fn method_not_allowed(allow: &str, request: &HttpRequest) -> Self {
         let detail = format!("{} is not allowed here; allowed are: {allow}", request.method());
-        Self { allow: Some(allow.to_owned()), ..Self::new("METHOD_NOT_ALLOWED", detail, request) }
+        Self { allow: Some(allow.into()), ..Self::new("METHOD_NOT_ALLOWED", detail, request) }
     }
 
     /// What the gate says.
@@ -280,7 +280,7 @@ impl ResponseError for Problem {
             response.insert_header((RETRY_AFTER, seconds.to_string()));
         }
         if let Some(allow) = &self.allow {
-            response.insert_header((ALLOW, allow.as_str()));
+            response.insert_header((ALLOW, &**allow));
         }
         if self.replayed {
             response.insert_header(("Idempotent-Replayed", "true"));

@@ -84,6 +84,7 @@ impl From<&ActorStatus> for RecordView {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = WatchLimits)]
+#[expect(clippy::struct_field_names, reason = "each says its unit")]
 struct PatienceView {
     ping_every_seconds: f64,
     answer_within_seconds: f64,
