@@ -42,9 +42,9 @@ impl Restart {
         let (started, log) = (folder.path().join("started"), folder.path().join("restarted.log"));
         let bind = address.strip_prefix("http://").unwrap();
         let (program, started_at, log) = (env!("CARGO_BIN_EXE_callgate"), started.display(), log.display());
-        let command = format!(
-            "kill -9 {process_id}; env {settings} {program} serve --bind {bind} >{log} 2>&1 & echo $! >{started_at}"
-        );
+        // Until the killed process has let go of its database and its port.
+        let serve = format!("while ! env {settings} {program} serve --bind {bind}; do :; done");
+        let command = format!("kill -9 {process_id}; setsid sh -c '{serve}' >{log} 2>&1 & echo $! >{started_at}");
         Self { command, started, _folder: folder }
     }
 }
@@ -57,6 +57,7 @@ impl Drop for Restart {
 
 fn end(started: &Path) {
     if let Ok(process_id) = fs::read_to_string(started) {
-        let _ = Command::new("kill").args(["-9", process_id.trim()]).status();
+        // It leads a session of its own, with the gate in it.
+        let _ = Command::new("kill").args(["-9", "--", &format!("-{}", process_id.trim())]).status();
     }
 }
