@@ -73,3 +73,15 @@ pub(super) fn business_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     };
     text.parse().map_err(D::Error::custom)
 }
+
+/// A whole number that is not negative. JSON may write it with a point: `5.0` is 5 (JSON Schema, 6.1.1).
+pub(super) fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    let Some(number) = Option::<serde_json::Number>::deserialize(deserializer)? else { return Ok(None) };
+    let text = match number.as_f64() {
+        // No number is written as -0 by people.
+        Some(value) if value.fract() == 0.0 => format!("{:.0}", value + 0.0),
+        _ => number.to_string(),
+    };
+    let too_large = |_| D::Error::custom(format!("{number} is no whole number from 0 to {}", u32::MAX));
+    text.parse().map(Some).map_err(too_large)
+}

@@ -1,12 +1,13 @@
 //! `/api/businesses`: the tenants.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::auth::{CanRead, IsAdmin};
 use super::body;
 use super::calls::checked_text;
+use super::openapi::problems::{BODY, BUSINESS, KEY, LIVE, PARAMETERS, SCOPE, problems};
 use super::problem::Problem;
 use super::request;
 use super::state::AppState;
@@ -20,19 +21,96 @@ use crate::store::StoreError;
 /// Larger limits than any provider sells.
 const LARGEST_LIMIT: u32 = 100_000;
 
-#[derive(Deserialize)]
+/// What a business is to be.
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = BusinessRequest, examples(json!({
+    "name": "Ada Dental", "plan": "PRO", "status": "ACTIVE", "concurrentLimit": null, "inboundEnabled": true, "country": "US"
+})))]
 struct BusinessBody {
+    /// For people.
+    #[schema(min_length = 1, max_length = 200, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
+    name: String,
+    /// One of the configured plans.
+    #[schema(value_type = String, format = "plan")]
+    plan: PlanName,
+    status: Subscription,
+    /// Its own limit of calls at once; null: the plan's. 0 switches its calls off.
+    #[serde(default, deserialize_with = "body::whole")]
+    #[schema(minimum = 0, maximum = 100_000)]
+    concurrent_limit: Option<u32>,
+    /// Whether it takes inbound calls.
+    #[serde(default = "taken")]
+    #[schema(default = true)]
+    inbound_enabled: bool,
+    /// In which country its national numbers are (ISO 3166-1 alpha-2).
+    #[serde(default)]
+    #[schema(format = "country", pattern = "^[A-Za-z]{2}$")]
+    country: Option<String>,
+}
+
+/// A business, and how busy it is.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Business, examples(json!({
+    "businessId": "42", "name": "Ada Dental", "plan": "PRO", "status": "ACTIVE", "concurrentLimit": null,
+    "inboundEnabled": true, "country": "US", "activeCalls": 1, "limit": 3, "available": 2, "utilizationPercent": 33.3
+})))]
+struct BusinessView {
+    business_id: BusinessId,
+    /// For people.
     name: String,
     plan: PlanName,
     status: Subscription,
-    #[serde(default)]
+    /// Its own limit; null: the plan's.
+    #[schema(required)]
     concurrent_limit: Option<u32>,
-    #[serde(default = "taken")]
+    /// Whether it takes inbound calls.
     inbound_enabled: bool,
-    #[serde(default)]
+    /// ISO 3166-1 alpha-2.
+    #[schema(required)]
     country: Option<String>,
+    /// Its live calls.
+    active_calls: u32,
+    /// Its limit, as it applies now.
+    limit: u32,
+    /// What is left of its limit.
+    available: u32,
+    /// Live calls in percent of the limit.
+    utilization_percent: f64,
 }
+
+/// A page of businesses.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Businesses, examples(json!({"businesses": [{
+    "businessId": "42", "name": "Ada Dental", "plan": "PRO", "status": "ACTIVE", "concurrentLimit": null,
+    "inboundEnabled": true, "country": "US", "activeCalls": 1, "limit": 3, "available": 2, "utilizationPercent": 33.3
+}], "nextCursor": null})))]
+struct BusinessesView {
+    /// In the order of their ids.
+    businesses: Vec<BusinessView>,
+    /// Sent as `cursor`, it brings the next page; null: there is none.
+    #[schema(required)]
+    next_cursor: Option<BusinessId>,
+}
+
+problems!(
+    /// Why a business is not changed.
+    NotChanged: KEY, SCOPE, PARAMETERS, BODY
+);
+problems!(
+    /// Why a business is not shown.
+    NotShown: KEY, PARAMETERS, BUSINESS
+);
+problems!(
+    /// Why businesses are not listed.
+    NotListed: KEY, PARAMETERS
+);
+problems!(
+    /// Why a business is not deleted.
+    NotDeleted: KEY, SCOPE, PARAMETERS, BUSINESS, LIVE
+);
 
 fn taken() -> bool {
     true
@@ -46,7 +124,22 @@ pub(super) async fn registered(text: &str, state: &AppState, request: &HttpReque
     business.ok_or_else(|| Problem::refused(Refused::UnknownBusiness, &state.gate, request))
 }
 
-/// `PUT /api/businesses/{businessId}`
+/// Register or change a business.
+#[utoipa::path(
+    put,
+    path = "/api/businesses/{businessId}",
+    tag = "Businesses",
+    operation_id = "putBusiness",
+    description = "The next admission goes by it, on every replica within a second. Live calls are never cut.",
+    params(("businessId" = BusinessId, Path, description = "The business.", example = "42")),
+    request_body(content = BusinessBody),
+    responses(
+        (status = 200, description = "It is changed.", body = BusinessView),
+        (status = 201, description = "It is registered.", body = BusinessView),
+        NotChanged,
+    ),
+    security(("apiKey" = ["admin"])),
+)]
 pub(super) async fn put(
     request: HttpRequest,
     _: IsAdmin,
@@ -86,7 +179,16 @@ pub(super) async fn put(
     Ok(if is_new { HttpResponse::Created() } else { HttpResponse::Ok() }.json(view))
 }
 
-/// `GET /api/businesses/{businessId}`
+/// Show a business.
+#[utoipa::path(
+    get,
+    path = "/api/businesses/{businessId}",
+    tag = "Businesses",
+    operation_id = "getBusiness",
+    params(("businessId" = BusinessId, Path, description = "The business.", example = "42")),
+    responses((status = 200, description = "As it is, with its live calls.", body = BusinessView), NotShown),
+    security(("apiKey" = ["read"])),
+)]
 pub(super) async fn get(
     request: HttpRequest,
     _: CanRead,
@@ -97,7 +199,19 @@ pub(super) async fn get(
     Ok(HttpResponse::Ok().json(view(&business, &state, state.gate.snapshot().await.as_ref())))
 }
 
-/// `GET /api/businesses`
+/// List businesses.
+#[utoipa::path(
+    get,
+    path = "/api/businesses",
+    tag = "Businesses",
+    operation_id = "listBusinesses",
+    params(
+        ("limit" = Option<u32>, Query, description = "How many at most; 50 unless said.", minimum = 1, maximum = 500, example = 50),
+        ("cursor" = Option<BusinessId>, Query, description = "The `nextCursor` of the page before.", example = "42"),
+    ),
+    responses((status = 200, description = "A page.", body = BusinessesView), NotListed),
+    security(("apiKey" = ["read"])),
+)]
 pub(super) async fn list(
     request: HttpRequest,
     _: CanRead,
@@ -113,11 +227,21 @@ pub(super) async fn list(
     found.truncate(wanted);
     let next = found.last().filter(|_| more).map(|last| last.id.clone());
     let capacity = state.gate.snapshot().await;
-    let views: Vec<_> = found.iter().map(|business| view(business, &state, capacity.as_ref())).collect();
-    Ok(HttpResponse::Ok().json(json!({ "businesses": views, "nextCursor": next })))
+    let businesses = found.iter().map(|business| view(business, &state, capacity.as_ref())).collect();
+    Ok(HttpResponse::Ok().json(BusinessesView { businesses, next_cursor: next }))
 }
 
-/// `DELETE /api/businesses/{businessId}`
+/// Delete a business.
+#[utoipa::path(
+    delete,
+    path = "/api/businesses/{businessId}",
+    tag = "Businesses",
+    operation_id = "deleteBusiness",
+    description = "With its agents, numbers and do-not-call list. Not while it has live calls.",
+    params(("businessId" = BusinessId, Path, description = "The business.", example = "42")),
+    responses((status = 204, description = "It is deleted."), NotDeleted),
+    security(("apiKey" = ["admin"])),
+)]
 pub(super) async fn delete(
     request: HttpRequest,
     _: IsAdmin,
@@ -135,24 +259,24 @@ pub(super) async fn delete(
     Ok(HttpResponse::NoContent().finish())
 }
 
-fn view(business: &Business, state: &AppState, capacity: Option<&Capacity>) -> Value {
+fn view(business: &Business, state: &AppState, capacity: Option<&Capacity>) -> BusinessView {
     let cap = capacity.map_or(0, |capacity| capacity.occupied.cap);
     let counts = capacity.and_then(|capacity| capacity.occupied.businesses.get(&business.id));
     let active = counts.map_or(0, |counts| counts.taken());
     let limit = business.limit(state.gate.plans(), cap);
-    json!({
-        "businessId": business.id,
-        "name": business.name,
-        "plan": business.plan,
-        "status": business.subscription,
-        "concurrentLimit": business.concurrent_limit,
-        "inboundEnabled": business.inbound_enabled,
-        "country": business.country,
-        "activeCalls": active,
-        "limit": limit,
-        "available": limit.saturating_sub(active),
-        "utilizationPercent": percent(active, limit),
-    })
+    BusinessView {
+        business_id: business.id.clone(),
+        name: business.name.clone(),
+        plan: business.plan.clone(),
+        status: business.subscription,
+        concurrent_limit: business.concurrent_limit,
+        inbound_enabled: business.inbound_enabled,
+        country: business.country.clone(),
+        active_calls: active,
+        limit,
+        available: limit.saturating_sub(active),
+        utilization_percent: percent(active, limit),
+    }
 }
 
 /// `part` of `whole` in percent, to one decimal; 100 where there is no whole.

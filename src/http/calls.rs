@@ -3,12 +3,16 @@
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Datelike, Utc};
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use super::auth::{self, CanCall, CanRead, IsAdmin};
 use super::body;
-use super::call_view::{self, time};
+use super::call_view::{self, CallView, Time};
+use super::openapi::BusinessIdOrNumber;
+use super::openapi::placing::{Placed as PlacedAnswers, PlacingHeaders};
+use super::openapi::problems::{BODY, KEY, NOT_FOUND, OVER, PARAMETERS, PLACING, SCOPE, problems};
 use super::problem::Problem;
 use super::request::{self, Query};
 use super::state::AppState;
@@ -16,7 +20,7 @@ use crate::actors::gate::{GateError, Refused};
 use crate::actors::outbound::{CallRequest, IdempotencyKey, Placed};
 use crate::domain::call::{Source, Status};
 use crate::domain::ids::{AgentId, BusinessId, CallId, PhoneNumberId};
-use crate::store::{PageRequest, SessionFilter, encode};
+use crate::store::{PageRequest, RecordedEvent, SessionFilter, encode};
 
 /// `clientData` is at most this long, as JSON.
 const CLIENT_DATA_LIMIT: usize = 16 * 1024;
@@ -29,27 +33,130 @@ const LONGEST_CALL: u32 = 86_400;
 /// The longest `ringingTimeoutSeconds`: the carrier's.
 const LONGEST_RINGING: u32 = 600;
 
-#[derive(Deserialize)]
+/// A call that is to be placed.
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = CallRequest, examples(json!({
+    "businessId": "42", "agentId": "agent_1", "phoneNumberId": "phnum_1", "toNumber": "+14155550123",
+    "clientData": {"name": "Ada"}
+})))]
 struct CallBody {
+    /// Whose call it is. A JSON number is read as its decimal text.
     #[serde(deserialize_with = "body::business_id")]
+    #[schema(value_type = BusinessIdOrNumber)]
     business_id: BusinessId,
+    /// Who is to talk. An agent that is registered must be the business's own.
     agent_id: AgentId,
+    /// From which number of the platform.
     phone_number_id: PhoneNumberId,
+    /// Whom to call: E.164, or national with the business's country.
+    #[schema(format = "phone", pattern = "^[+0-9(][-+0-9 ()./]{3,31}$", examples("+14155550123"))]
     to_number: String,
+    /// Variables of the conversation: at most 16 KiB as JSON. `callgate_call_id` and `business_id` are the gate's own.
     #[serde(default)]
+    #[schema(value_type = Option<Object>)]
     client_data: Option<Map<String, Value>>,
+    /// The platform's name for whoever asks.
     #[serde(default)]
+    #[schema(min_length = 1, max_length = 128, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     user_id: Option<String>,
-    #[serde(default)]
+    /// When the gate hangs up at the latest.
+    #[serde(default, deserialize_with = "body::whole")]
+    #[schema(minimum = 1, maximum = 86_400)]
     max_duration_seconds: Option<u32>,
-    #[serde(default)]
+    /// How long it may ring.
+    #[serde(default, deserialize_with = "body::whole")]
+    #[schema(minimum = 1, maximum = 600)]
     ringing_timeout_seconds: Option<u32>,
+    /// The platform's name for the door that it came through; `api` unless said.
     #[serde(default)]
+    #[schema(min_length = 1, max_length = 32, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     source: Option<String>,
 }
 
-/// `POST /api/calls`
+/// A page of calls.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Calls, examples(json!({"calls": [{
+    "callId": "01974a5c-9e10-7c3d-8b6f-2d415e7a9c03", "providerCallId": "conv_1", "businessId": "42", "plan": "PRO",
+    "direction": "outbound", "status": "ended", "source": "api", "agentId": "agent_1", "phoneNumberId": "phnum_1",
+    "toNumber": "+1415•••0123", "fromNumber": null, "userId": null, "createdAt": "2026-01-27T09:59:59.200Z",
+    "startedAt": "2026-01-27T10:00:00.000Z", "endedAt": "2026-01-27T10:02:00.000Z", "endReason": "completed",
+    "slot": {"currentActive": 0, "limit": 3, "globalCurrent": 1, "globalLimit": 5}
+}], "nextCursor": null})))]
+struct CallsView {
+    /// Newest first.
+    calls: Vec<CallView>,
+    /// Sent as `cursor`, it brings the next page; null: there is none.
+    #[schema(required)]
+    next_cursor: Option<String>,
+}
+
+/// One event of a call.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = CallEvent)]
+struct EventView {
+    /// Its place in the stream of its call, from 1.
+    sequence: u64,
+    /// `CallRequested`, `CallAdmitted`, `CallPlaced`, `CallEnded`, …
+    r#type: &'static str,
+    /// The version of `data`.
+    schema_version: i32,
+    /// When it happened.
+    occurred_at: Time,
+    /// When it was stored.
+    recorded_at: Time,
+    /// What it says.
+    #[schema(value_type = Object)]
+    data: Value,
+}
+
+/// The event stream of a call.
+#[derive(Serialize, ToSchema)]
+#[schema(as = CallEvents, examples(json!({"events": [{
+    "sequence": 3, "type": "CallPlaced", "schemaVersion": 1, "occurredAt": "2026-01-27T10:00:00.000Z",
+    "recordedAt": "2026-01-27T10:00:00.004Z", "data": {}
+}]})))]
+struct EventsView {
+    /// In the order of their sequence.
+    events: Vec<EventView>,
+}
+
+problems!(
+    /// Why a call is not placed.
+    NotPlaced: KEY, SCOPE, BODY, PLACING
+);
+problems!(
+    /// Why calls are not listed.
+    NotListed: KEY, PARAMETERS
+);
+problems!(
+    /// Why a call is not shown.
+    NotShown: KEY, NOT_FOUND
+);
+problems!(
+    /// Why a call is not hung up.
+    NotHungUp: KEY, SCOPE, NOT_FOUND, OVER
+);
+problems!(
+    /// Why a call is not forced to its end.
+    NotForced: KEY, SCOPE, BODY, NOT_FOUND, OVER
+);
+
+/// Place a call.
+#[utoipa::path(
+    post,
+    path = "/api/calls",
+    tag = "Calls",
+    operation_id = "placeCall",
+    description = "Takes a slot, commits the admission, then asks the provider to dial, and answers once it has. \
+                   Where there is no slot, or none can be proven to be free: 503 with `Retry-After`, and no call exists.",
+    params(PlacingHeaders),
+    request_body(content = CallBody),
+    responses(PlacedAnswers, NotPlaced),
+    security(("apiKey" = ["call"])),
+)]
 pub(super) async fn post(
     request: HttpRequest,
     _: CanCall,
@@ -179,7 +286,27 @@ pub(super) fn prefers_async(request: &HttpRequest) -> bool {
         .any(|preference| preference.trim().eq_ignore_ascii_case("respond-async"))
 }
 
-/// `GET /api/calls`
+/// List calls.
+#[utoipa::path(
+    get,
+    path = "/api/calls",
+    tag = "Calls",
+    operation_id = "listCalls",
+    params(
+        (
+            "status" = Option<Vec<Status>>, Query, style = Form, explode = false,
+            description = "Only calls that stand at one of these, separated by commas.", example = json!(["active", "terminating"])
+        ),
+        ("businessId" = Option<BusinessId>, Query, description = "Only calls of this business.", example = "42"),
+        ("providerCallId" = Option<String>, Query, description = "Only the call that the provider calls so.", example = "conv_1"),
+        ("from" = Option<DateTime<Utc>>, Query, description = "Only calls from then on; the year has four digits.", example = "2026-01-27T00:00:00Z"),
+        ("to" = Option<DateTime<Utc>>, Query, description = "Only calls until then.", example = "2026-01-28T00:00:00Z"),
+        ("limit" = Option<u32>, Query, description = "How many at most; 50 unless said.", minimum = 1, maximum = 500, example = 50),
+        ("cursor" = Option<String>, Query, description = "The `nextCursor` of the page before.", pattern = "^-?[0-9]{1,15}_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$", example = "1769508000000_01974a5c-9e10-7c3d-8b6f-2d415e7a9c03"),
+    ),
+    responses((status = 200, description = "A page.", body = CallsView), NotListed),
+    security(("apiKey" = ["read"])),
+)]
 pub(super) async fn list(
     request: HttpRequest,
     _: CanRead,
@@ -204,7 +331,7 @@ pub(super) async fn list(
         calls.push(call_view::call(session.call_id, &session.record, standing));
     }
     let next = page.next.map(|(at, call_id)| format!("{}_{call_id}", at.timestamp_millis()));
-    Ok(HttpResponse::Ok().json(json!({ "calls": calls, "nextCursor": next })))
+    Ok(HttpResponse::Ok().json(CallsView { calls, next_cursor: next }))
 }
 
 /// A time in the query; years have four digits (RFC 3339), and are stored so.
@@ -232,7 +359,16 @@ fn read_cursor(cursor: &str, request: &HttpRequest) -> Result<(DateTime<Utc>, Ca
     read().ok_or_else(|| Problem::invalid("cursor is not one that callgate gave", request))
 }
 
-/// `GET /api/calls/{callId}`
+/// Show a call.
+#[utoipa::path(
+    get,
+    path = "/api/calls/{callId}",
+    tag = "Calls",
+    operation_id = "getCall",
+    params(("callId" = CallId, Path, description = "The call.", example = "01974a5c-9e10-7c3d-8b6f-2d415e7a9c03")),
+    responses((status = 200, description = "As it is.", body = CallView), NotShown),
+    security(("apiKey" = ["read"])),
+)]
 pub(super) async fn get(
     request: HttpRequest,
     _: CanRead,
@@ -248,7 +384,16 @@ pub(super) async fn get(
     Ok(HttpResponse::Ok().json(call_view::call(call_id, &session.record, standing)))
 }
 
-/// `GET /api/calls/{callId}/events`
+/// Show the event stream of a call.
+#[utoipa::path(
+    get,
+    path = "/api/calls/{callId}/events",
+    tag = "Calls",
+    operation_id = "listCallEvents",
+    params(("callId" = CallId, Path, description = "The call.", example = "01974a5c-9e10-7c3d-8b6f-2d415e7a9c03")),
+    responses((status = 200, description = "All of it.", body = EventsView), NotShown),
+    security(("apiKey" = ["read"])),
+)]
 pub(super) async fn events(
     request: HttpRequest,
     _: CanRead,
@@ -261,25 +406,31 @@ pub(super) async fn events(
     if stream.0.is_empty() {
         return Err(Problem::refused(Refused::UnknownCall, &state.gate, &request));
     }
-    let events: Vec<_> = stream
-        .0
-        .iter()
-        .map(|recorded| {
-            let (event_type, _, data) = encode(&recorded.event.kind);
-            json!({
-                "sequence": recorded.sequence.0,
-                "type": event_type,
-                "schemaVersion": recorded.schema_version,
-                "occurredAt": time(recorded.event.occurred_at),
-                "recordedAt": time(recorded.recorded_at),
-                "data": data,
-            })
-        })
-        .collect();
-    Ok(HttpResponse::Ok().json(json!({ "events": events })))
+    let view = |recorded: &RecordedEvent| {
+        let (event_type, _, data) = encode(&recorded.event.kind);
+        EventView {
+            sequence: recorded.sequence.0,
+            r#type: event_type,
+            schema_version: recorded.schema_version,
+            occurred_at: Time(recorded.event.occurred_at),
+            recorded_at: Time(recorded.recorded_at),
+            data,
+        }
+    };
+    Ok(HttpResponse::Ok().json(EventsView { events: stream.0.iter().map(view).collect() }))
 }
 
-/// `DELETE /api/calls/{callId}`
+/// Hang up a call.
+#[utoipa::path(
+    delete,
+    path = "/api/calls/{callId}",
+    tag = "Calls",
+    operation_id = "hangUpCall",
+    description = "Also while it is being placed. Asking again changes nothing. The slot is free once the provider confirms.",
+    params(("callId" = CallId, Path, description = "The call.", example = "01974a5c-9e10-7c3d-8b6f-2d415e7a9c03")),
+    responses((status = 202, description = "It is being hung up.", body = CallView), NotHungUp),
+    security(("apiKey" = ["call"])),
+)]
 pub(super) async fn delete(
     request: HttpRequest,
     _: CanCall,
@@ -293,13 +444,28 @@ pub(super) async fn delete(
     Ok(HttpResponse::Accepted().json(call_view::call(call_id, &record, standing)))
 }
 
-#[derive(Deserialize)]
+/// Why a call is forced to its end.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ForceEndRequest, examples(json!({"reason": "the provider's dashboard shows it as ended"})))]
 struct ForceEndBody {
+    /// For the audit.
+    #[schema(min_length = 1, max_length = 300, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     reason: String,
 }
 
-/// `POST /api/calls/{callId}/force-end`
+/// Force a call to its end.
+#[utoipa::path(
+    post,
+    path = "/api/calls/{callId}/force-end",
+    tag = "Calls",
+    operation_id = "forceEndCall",
+    description = "The operator's word that it is over: an audited event, and the slot is free. Nobody is hung up.",
+    params(("callId" = CallId, Path, description = "The call.", example = "01974a5c-9e10-7c3d-8b6f-2d415e7a9c03")),
+    request_body(content = ForceEndBody),
+    responses((status = 200, description = "It is over.", body = CallView), NotForced),
+    security(("apiKey" = ["admin"])),
+)]
 pub(super) async fn force_end(
     request: HttpRequest,
     _: IsAdmin,

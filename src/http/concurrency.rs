@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use super::auth::CanRead;
 use super::businesses::percent;
 use super::events::FeedEvent;
+use super::openapi::problems::{KEY, PARAMETERS, problems};
 use super::overview::{LedgerModeView, two_decimals};
 use super::problem::Problem;
 use super::request;
@@ -25,6 +26,11 @@ use crate::store::{Session, StoreError};
 /// What this replica has refused, and how full the pool is.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(examples(json!({
+    "activeCalls": 4, "totalRejections": 9, "rejectionsByReason": {"BUSINESS_LIMIT": 9}, "rejectionsByPlan": {"PRO": 9},
+    "elevenlabs429Count": 0, "globalStatus": {"active": 4, "limit": 5, "available": 1, "utilizationPercent": 80.0,
+        "byPlan": {"ENTERPRISE": 0, "PAYG": 1, "PRO": 3, "STARTER": 0}}
+})))]
 pub(super) struct ConcurrencySummary {
     /// Slots held in the pool.
     active_calls: u32,
@@ -58,14 +64,25 @@ pub(super) struct GlobalStatus {
 /// The counts, and every live call.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(examples(json!({
+    "activeCalls": 4, "totalRejections": 9, "rejectionsByReason": {"BUSINESS_LIMIT": 9}, "rejectionsByPlan": {"PRO": 9},
+    "elevenlabs429Count": 0, "globalStatus": {"active": 4, "limit": 5, "available": 1, "utilizationPercent": 80.0,
+        "byPlan": {"ENTERPRISE": 0, "PAYG": 1, "PRO": 3, "STARTER": 0}},
+    "calls": [{"callId": "01974a5c-9e10-7c3d-8b6f-2d415e7a9c03", "businessId": "42", "plan": "PRO", "direction": "outbound",
+        "status": "active", "ageSeconds": 12}],
+    "ledgerMode": "memory", "ledgerEpoch": 3, "overflow": 0,
+    "oversubscription": {"sold": 12, "cap": 5, "ratio": 2.4, "thresholdRatio": 3.0, "exceeded": false}
+})))]
 pub(super) struct ConcurrencyStatus {
     #[serde(flatten)]
     summary: ConcurrencySummary,
     /// Every call that is not over, oldest first.
     calls: Vec<LiveCall>,
     /// Where admissions are decided.
+    #[schema(value_type = LedgerMode)]
     ledger_mode: LedgerModeView,
     /// Higher after each rebuild of the ledger; null while it is not known.
+    #[schema(required)]
     ledger_epoch: Option<u64>,
     /// Calls that are live without a slot.
     overflow: u32,
@@ -76,15 +93,13 @@ pub(super) struct ConcurrencyStatus {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct LiveCall {
-    #[schema(value_type = String)]
     call_id: CallId,
-    #[schema(value_type = Option<String>)]
+    #[schema(required)]
     business_id: Option<BusinessId>,
-    #[schema(value_type = Option<String>)]
+    #[schema(required)]
     plan: Option<PlanName>,
-    #[schema(value_type = Option<String>)]
+    #[schema(required)]
     direction: Option<Direction>,
-    #[schema(value_type = String)]
     status: Status,
     age_seconds: u64,
 }
@@ -106,11 +121,32 @@ pub(super) struct Oversubscribed {
 
 /// The latest events of all calls, newest first.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(examples(json!({"events": [{
+    "position": 12, "callId": "01974a5c-9e10-7c3d-8b6f-2d415e7a9c03", "sequence": 3, "type": "CallPlaced", "schemaVersion": 1,
+    "occurredAt": "2026-01-27T10:00:00.000Z", "recordedAt": "2026-01-27T10:00:00.004Z", "data": {}
+}]})))]
 pub(super) struct LatestEvents {
     events: Vec<FeedEvent>,
 }
 
-/// `GET /api/concurrent-metrics`
+problems!(
+    /// Why the counts are not shown.
+    NotShown: KEY
+);
+problems!(
+    /// Why events are not listed.
+    NotListed: KEY, PARAMETERS
+);
+
+/// Show the counts.
+#[utoipa::path(
+    get,
+    path = "/api/concurrent-metrics",
+    tag = "Watching",
+    operation_id = "getConcurrency",
+    responses((status = 200, description = "What was refused, and how full the pool is.", body = ConcurrencySummary), NotShown),
+    security(("apiKey" = ["read"])),
+)]
 pub(super) async fn summary(_: CanRead, state: web::Data<AppState>) -> HttpResponse {
     HttpResponse::Ok().json(summary_of(&state, state.gate.snapshot().await.as_ref()))
 }
@@ -137,7 +173,15 @@ fn summary_of(state: &AppState, capacity: Option<&Capacity>) -> ConcurrencySumma
     }
 }
 
-/// `GET /api/concurrent-metrics/status`
+/// Show the counts and every live call.
+#[utoipa::path(
+    get,
+    path = "/api/concurrent-metrics/status",
+    tag = "Watching",
+    operation_id = "getConcurrencyStatus",
+    responses((status = 200, description = "As they are now.", body = ConcurrencyStatus), NotShown),
+    security(("apiKey" = ["read"])),
+)]
 pub(super) async fn status(
     request: HttpRequest,
     _: CanRead,
@@ -186,7 +230,16 @@ fn oversubscribed(state: &AppState, pool: &Pool, sales: &[Sale]) -> Oversubscrib
     }
 }
 
-/// `GET /api/concurrent-metrics/events`
+/// List the latest events of all calls.
+#[utoipa::path(
+    get,
+    path = "/api/concurrent-metrics/events",
+    tag = "Watching",
+    operation_id = "listLatestEvents",
+    params(("limit" = Option<u32>, Query, description = "How many at most; 20 unless said.", minimum = 1, maximum = 500, example = 20)),
+    responses((status = 200, description = "Newest first.", body = LatestEvents), NotListed),
+    security(("apiKey" = ["read"])),
+)]
 pub(super) async fn events(
     request: HttpRequest,
     _: CanRead,

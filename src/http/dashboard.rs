@@ -6,6 +6,7 @@ use actix_web::http::header::{
 };
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use super::openapi::problems::{NOT_FOUND, problems};
 use super::problem::Problem;
 use crate::dashboard::{self, Asset};
 
@@ -13,12 +14,54 @@ use crate::dashboard::{self, Asset};
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
                       form-action 'none'; frame-ancestors 'none'; base-uri 'none'";
 
-/// `GET /`
+problems!(
+    /// What is not a part of the page.
+    NoAsset: NOT_FOUND
+);
+
+/// The operator's page.
+#[utoipa::path(
+    get,
+    path = "/",
+    tag = "Dashboard",
+    operation_id = "getDashboard",
+    description = "It holds no figures; it asks the API for them, with the key that is typed in.",
+    params(("If-None-Match" = Option<String>, Header, description = "The `ETag` that the browser has.", example = json!("\"0\""))),
+    responses(
+        (
+            status = 200, description = "The page.", body = String, content_type = "text/html",
+            headers(("ETag" = String, description = "Changes with the page.")),
+        ),
+        (status = 304, description = "The browser has it.", headers(("ETag" = String, description = "The same."))),
+    ),
+    security(()),
+)]
 pub(super) async fn page(request: HttpRequest) -> HttpResponse {
     answer(dashboard::page(), &request)
 }
 
-/// `GET /assets/{path}`
+/// A part of the operator's page.
+#[utoipa::path(
+    get,
+    path = "/assets/{path}",
+    tag = "Dashboard",
+    operation_id = "getDashboardAsset",
+    description = "Scripts, styles and pictures.",
+    params(
+        ("path" = String, Path, description = "A file of the page; it may be in a folder.", example = "app.js"),
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` that the browser has.", example = json!("\"0\"")),
+    ),
+    responses(
+        (
+            status = 200, description = "The file.",
+            content((String = "text/html"), (String = "text/javascript"), (String = "text/css"), (String = "image/svg+xml"), (String = "text/plain")),
+            headers(("ETag" = String, description = "Changes with the file.")),
+        ),
+        (status = 304, description = "The browser has it.", headers(("ETag" = String, description = "The same."))),
+        NoAsset,
+    ),
+    security(()),
+)]
 pub(super) async fn asset(request: HttpRequest, path: web::Path<String>) -> Result<HttpResponse, Problem> {
     let asset = dashboard::asset(&path).ok_or_else(|| Problem::not_found("file of that name", &request))?;
     Ok(answer(asset, &request))

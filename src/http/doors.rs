@@ -3,10 +3,13 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use super::auth::CanCall;
 use super::body;
 use super::calls::{checked_text, idempotency_key, place, prefers_async};
+use super::openapi::placing::{Placed, PlacingHeaders};
+use super::openapi::problems::{BODY, KEY, NOT_FOUND, PARAMETERS, PLACING, RATE, SCOPE, problems};
 use super::problem::Problem;
 use super::request;
 use super::state::AppState;
@@ -44,15 +47,40 @@ fn call_of(asked: Asked, source: &str, request: &HttpRequest) -> Result<CallRequ
     })
 }
 
-#[derive(Deserialize)]
+problems!(
+    /// Why a test call is not placed.
+    NotPlaced: KEY, SCOPE, PARAMETERS, BODY, NOT_FOUND, PLACING
+);
+problems!(
+    /// Why a demo call is not placed.
+    NoDemo: BODY, NOT_FOUND, RATE, PLACING
+);
+
+/// A test call of an agent.
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = AgentTestCallRequest, examples(json!({"phoneNumber": "+14155550123"})))]
 struct AgentCallBody {
+    /// Whom to call: E.164, or national with the business's country.
+    #[schema(format = "phone", pattern = "^[+0-9(][-+0-9 ()./]{3,31}$", examples("+14155550123"))]
     phone_number: String,
+    /// From which number; unless said, the agent's own, or one of its business.
     #[serde(default)]
     phone_number_id: Option<PhoneNumberId>,
 }
 
-/// `POST /api/assistants/{agentId}/test-call`
+/// Place a test call of an agent.
+#[utoipa::path(
+    post,
+    path = "/api/assistants/{agentId}/test-call",
+    tag = "Test calls",
+    operation_id = "placeAgentTestCall",
+    description = "A call of the business whose agent it is.",
+    params(("agentId" = AgentId, Path, description = "An agent that is registered.", example = "agent_1"), PlacingHeaders),
+    request_body(content = AgentCallBody),
+    responses(Placed, NotPlaced),
+    security(("apiKey" = ["call"])),
+)]
 pub(super) async fn agent(
     request: HttpRequest,
     _: CanCall,
@@ -94,13 +122,28 @@ fn number_for(agent_id: &AgentId, numbers: Vec<PhoneNumber>) -> Option<PhoneNumb
     numbers.into_iter().min_by_key(rank).map(|number| number.phone_number_id)
 }
 
-#[derive(Deserialize)]
+/// A test call of a phone number.
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = PhoneNumberTestCallRequest, examples(json!({"testPhoneNumber": "+14155550123"})))]
 struct NumberCallBody {
+    /// Whom to call: E.164, or national with the business's country.
+    #[schema(format = "phone", pattern = "^[+0-9(][-+0-9 ()./]{3,31}$", examples("+14155550123"))]
     test_phone_number: String,
 }
 
-/// `POST /api/phone-numbers/{phoneNumberId}/test-call`
+/// Place a test call of a phone number.
+#[utoipa::path(
+    post,
+    path = "/api/phone-numbers/{phoneNumberId}/test-call",
+    tag = "Test calls",
+    operation_id = "placePhoneNumberTestCall",
+    description = "A call of the business whose number it is, by the number's agent, or else one of the business.",
+    params(("phoneNumberId" = PhoneNumberId, Path, description = "A number that is registered.", example = "phnum_1"), PlacingHeaders),
+    request_body(content = NumberCallBody),
+    responses(Placed, NotPlaced),
+    security(("apiKey" = ["call"])),
+)]
 pub(super) async fn phone_number(
     request: HttpRequest,
     _: CanCall,
@@ -131,17 +174,36 @@ pub(super) async fn phone_number(
     place(&state, call_of(asked, "phone_number", &request)?, &request).await
 }
 
-#[derive(Deserialize)]
+/// A demo call.
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = DemoCallRequest, examples(json!({"phoneNumber": "+14155550123", "name": "Ada", "language": "en"})))]
 struct DemoBody {
+    /// Whom to call: E.164.
+    #[schema(format = "phone", pattern = "^[+0-9(][-+0-9 ()./]{3,31}$", examples("+14155550123"))]
     phone_number: String,
+    /// The agent is told.
     #[serde(default)]
+    #[schema(min_length = 1, max_length = 64, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     name: Option<String>,
+    /// The agent is told.
     #[serde(default)]
+    #[schema(min_length = 1, max_length = 64, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     language: Option<String>,
 }
 
-/// `POST /api/demo/request-call`
+/// Place a demo call.
+#[utoipa::path(
+    post,
+    path = "/api/demo/request-call",
+    tag = "Test calls",
+    operation_id = "placeDemoCall",
+    description = "Public, five times a minute from one address. 404 unless `demo.agent_id` and `demo.phone_number_id` are set.",
+    params(PlacingHeaders),
+    request_body(content = DemoBody),
+    responses(Placed, NoDemo),
+    security(()),
+)]
 pub(super) async fn demo(
     request: HttpRequest,
     state: web::Data<AppState>,

@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 
 use super::auth::CanRead;
 use super::call_view::moment;
+use super::openapi::problems::{KEY, PARAMETERS, problems};
 use super::overview::Publication;
 use super::problem::Problem;
 use super::request;
@@ -48,6 +49,7 @@ pub(super) struct FeedEvent {
     #[serde(serialize_with = "moment")]
     recorded_at: DateTime<Utc>,
     /// What happened, by the type of the event.
+    #[schema(value_type = Object)]
     data: Value,
 }
 
@@ -82,7 +84,34 @@ struct Reader {
     quiet: u32,
 }
 
-/// `GET /api/events/stream`
+problems!(
+    /// Why there is no stream.
+    NoStream: KEY, PARAMETERS
+);
+
+/// Follow every event of every call.
+#[utoipa::path(
+    get,
+    path = "/api/events/stream",
+    tag = "Watching",
+    operation_id = "streamEvents",
+    description = "Server-Sent Events that never end. The `id` of an event is its position in the feed; with it as \
+                   `Last-Event-ID` the stream goes on behind it and skips nothing. The data is an event as \
+                   `GET /api/concurrent-metrics/events` lists it.",
+    params(
+        ("Last-Event-ID" = Option<i64>, Header, description = "The last position that was read; unless said, the stream begins now.", minimum = 0, example = 12),
+        ("overview" = Option<bool>, Query, description = "Also tell the overview: events named `overview`, without an id, at once and then whenever it changes, at least every 15 seconds.", example = true),
+    ),
+    responses(
+        (
+            status = 200, description = "The stream.", body = String, content_type = "text/event-stream",
+            headers(("Cache-Control" = String, description = "`no-store`")),
+            example = json!("retry: 1000\n\nid: 12\nevent: CallPlaced\ndata: {\"position\":12,\"callId\":\"01974a5c-9e10-7c3d-8b6f-2d415e7a9c03\",\"sequence\":3,\"type\":\"CallPlaced\",\"schemaVersion\":1,\"occurredAt\":\"2026-01-27T10:00:00.000Z\",\"recordedAt\":\"2026-01-27T10:00:00.004Z\",\"data\":{}}\n\n"),
+        ),
+        NoStream,
+    ),
+    security(("apiKey" = ["read"])),
+)]
 pub(super) async fn stream(
     request: HttpRequest,
     _: CanRead,

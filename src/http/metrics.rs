@@ -8,6 +8,7 @@ use subtle::ConstantTimeEq;
 use tokio::time::Instant;
 
 use super::auth::{bearer, require};
+use super::openapi::problems::{KEY, problems};
 use super::overview::{Figures, Lookout};
 use super::problem::Problem;
 use super::state::AppState;
@@ -21,16 +22,48 @@ use crate::telemetry::metrics::CONTENT_TYPE;
 /// A scrape does not wait longer than this for what is away.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// `GET /metrics`, `GET /api/concurrent-metrics/prometheus`
+problems!(
+    /// Why the metrics are not shown.
+    NotShown: KEY
+);
+
+/// Show the metrics.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "Watching",
+    operation_id = "getMetrics",
+    description = "OpenMetrics text. Counters count what this replica did; gauges of slots show the pool.",
+    responses((status = 200, description = "Every metric.", body = String, content_type = "application/openmetrics-text"), NotShown),
+    security(("apiKey" = ["read"]), ("metricsToken" = [])),
+)]
 pub(super) async fn get(request: HttpRequest, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
+    show(&request, &state).await
+}
+
+/// Show the metrics, at the other path.
+#[utoipa::path(
+    get,
+    path = "/api/concurrent-metrics/prometheus",
+    tag = "Watching",
+    operation_id = "getPrometheusMetrics",
+    description = "The same as `/metrics`.",
+    responses((status = 200, description = "Every metric.", body = String, content_type = "application/openmetrics-text"), NotShown),
+    security(("apiKey" = ["read"]), ("metricsToken" = [])),
+)]
+pub(super) async fn get_prometheus(request: HttpRequest, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
+    show(&request, &state).await
+}
+
+async fn show(request: &HttpRequest, state: &AppState) -> Result<HttpResponse, Problem> {
     match &state.metrics_token {
-        Some(token) if bearer(&request).is_some_and(|key| bool::from(key.as_bytes().ct_eq(token.as_bytes()))) => {}
+        Some(token) if bearer(request).is_some_and(|key| bool::from(key.as_bytes().ct_eq(token.as_bytes()))) => {}
         Some(_) => {
             let detail = "send the metrics token as Authorization: Bearer TOKEN";
-            return Err(Problem::new("UNAUTHORIZED", detail, &request));
+            return Err(Problem::new("UNAUTHORIZED", detail, request));
         }
         None => {
-            require(&request, Scope::Read).await?;
+            require(request, Scope::Read).await?;
         }
     }
     tokio::join!(observe(&state.gate), observe_sales(state.watchtower.lookout()));

@@ -16,6 +16,7 @@ mod doors;
 mod events;
 mod health;
 mod metrics;
+mod openapi;
 mod overview;
 mod phone_numbers;
 mod pools;
@@ -28,6 +29,7 @@ mod twilio;
 mod webhooks;
 
 pub use auth::Doors;
+pub use openapi::document;
 pub use overview::{ProviderKind, Vantage};
 pub use routes::{configure, observe};
 pub use state::{AppState, Carrier, DemoDoor, WebhookPolicy};

@@ -1,109 +1,160 @@
-//! Every route, and what surrounds them all: request ids, the log line, the duration, a crash as 500.
+//! Every route in one table, and what surrounds them all: request ids, the log line, the duration, a crash as 500.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{HttpMessage, HttpRequest, Resource, Route, guard, web};
+use actix_web::{FromRequest, Handler, HttpMessage, HttpRequest, Resource, Responder, Route, web};
 use futures_util::FutureExt;
 use tracing::Instrument;
 
 use super::problem::Problem;
 use super::request::RequestId;
 use super::{
-    agents, businesses, calls, concurrency, dashboard, debug, do_not_call, doors, events, health, metrics, overview,
-    phone_numbers, pools, reconciliations, twilio, webhooks,
+    agents, businesses, calls, concurrency, dashboard, debug, do_not_call, doors, events, health, metrics, openapi,
+    overview, phone_numbers, pools, reconciliations, twilio, webhooks,
 };
 use crate::actors::guardian::reason_of;
 use crate::sources;
 
-/// A resource that answers other methods than its own with 405.
-fn resource(path: &str, allow: &'static str) -> Resource {
-    web::resource(path).default_service(web::to(move |request: HttpRequest| async move {
-        Err::<web::Bytes, _>(Problem::method_not_allowed(allow, &request))
-    }))
+/// A path, and what may be done there.
+pub(super) struct Place {
+    path: &'static str,
+    methods: Vec<(Method, Route)>,
 }
 
-/// A route that reads: GET, and HEAD, which asks for the same without the body (RFC 9110, 9.3.2).
-fn reading() -> Route {
-    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+/// A path where nothing may be done yet.
+fn at(path: &'static str) -> Place {
+    Place { path, methods: Vec::new() }
+}
+
+macro_rules! method {
+    ($(#[$doc:meta])* $name:ident, $method:expr) => {
+        $(#[$doc])*
+        fn $name<F, Args>(self, handler: F) -> Self
+        where
+            F: Handler<Args>,
+            Args: FromRequest + 'static,
+            F::Output: Responder + 'static,
+        {
+            self.with($method, web::method($method).to(handler))
+        }
+    };
+}
+
+impl Place {
+    fn with(mut self, method: Method, route: Route) -> Self {
+        self.methods.push((method, route));
+        self
+    }
+
+    /// GET, and HEAD, which asks for the same without the body (RFC 9110, 9.3.2).
+    fn get<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args> + Clone,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.endless(handler.clone()).with(Method::HEAD, web::head().to(handler))
+    }
+
+    method!(
+        /// GET of what never ends: a HEAD would not either.
+        endless,
+        Method::GET
+    );
+    method!(post, Method::POST);
+    method!(put, Method::PUT);
+    method!(delete, Method::DELETE);
+
+    /// What may be done here, as the header `Allow` says it.
+    fn allow(&self) -> String {
+        let mut names: Vec<_> = self.methods.iter().map(|(method, _)| method.as_str()).collect();
+        names.sort_unstable();
+        names.join(", ")
+    }
+
+    /// The path with its routes; other methods are answered with 405.
+    fn resource(self) -> Resource {
+        let allow = self.allow();
+        let refuse = move |request: HttpRequest| {
+            let problem = Problem::method_not_allowed(&allow, &request);
+            async move { Err::<web::Bytes, _>(problem) }
+        };
+        let resource = web::resource(self.path).default_service(web::to(refuse));
+        self.methods.into_iter().fold(resource, |resource, (_, route)| resource.route(route))
+    }
+}
+
+/// Every path of the gate.
+fn places() -> Vec<Place> {
+    vec![
+        at("/").get(dashboard::page),
+        at("/assets/{path:.*}").get(dashboard::asset),
+        at("/api/calls").get(calls::list).post(calls::post),
+        at("/api/calls/{callId}").get(calls::get).delete(calls::delete),
+        at("/api/calls/{callId}/events").get(calls::events),
+        at("/api/calls/{callId}/force-end").post(calls::force_end),
+        at("/api/assistants/{agentId}/test-call").post(doors::agent),
+        at("/api/phone-numbers/{phoneNumberId}/test-call").post(doors::phone_number),
+        at("/api/demo/request-call").post(doors::demo),
+        at("/api/businesses").get(businesses::list),
+        at("/api/businesses/{businessId}").get(businesses::get).put(businesses::put).delete(businesses::delete),
+        at("/api/businesses/{businessId}/agents").get(agents::list),
+        at("/api/businesses/{businessId}/agents/{agentId}").put(agents::put).delete(agents::delete),
+        at("/api/businesses/{businessId}/phone-numbers").get(phone_numbers::list),
+        at("/api/businesses/{businessId}/phone-numbers/{phoneNumberId}")
+            .put(phone_numbers::put)
+            .delete(phone_numbers::delete),
+        at("/api/businesses/{businessId}/do-not-call/{e164}").put(do_not_call::put).delete(do_not_call::delete),
+        at("/api/pools/default").get(pools::get).put(pools::put),
+        at("/api/reconciliations").get(reconciliations::list).post(reconciliations::post),
+        at("/api/webhooks/elevenlabs").post(webhooks::elevenlabs),
+        at("/api/webhooks/elevenlabs/initiation").post(webhooks::initiation),
+        at("/api/webhooks/twilio/voice").post(twilio::voice),
+        at("/api/webhooks/twilio/status").post(twilio::status),
+        at("/api/concurrent-metrics").get(concurrency::summary),
+        at("/api/concurrent-metrics/status").get(concurrency::status),
+        at("/api/concurrent-metrics/events").get(concurrency::events),
+        at("/api/concurrent-metrics/prometheus").get(metrics::get_prometheus),
+        at("/api/overview").get(overview::get),
+        at("/api/overview/history").get(overview::history),
+        at("/api/events/stream").endless(events::stream),
+        at("/metrics").get(metrics::get),
+        at("/debug/actors").get(debug::get),
+        at("/debug/actors/capacity").get(debug::capacity::get),
+        at("/debug/actors/journal").get(debug::journal::get),
+        at("/debug/actors/supervisor").get(debug::supervisor::get),
+        at("/debug/actors/sessions/{callId}").get(debug::session::get),
+        at("/health/live").get(health::live),
+        at("/health/ready").get(health::ready),
+        at("/").get(dashboard::page),
+        at("/assets/{path:.*}").get(dashboard::asset),
+        at("/openapi.json").get(openapi::get),
+        at("/docs").get(openapi::page::get),
+        at("/docs/{part}").get(openapi::page::part),
+    ]
+}
+
+/// Every path and method, for whoever compares.
+#[cfg(test)]
+pub(super) fn operations() -> Vec<(&'static str, Method)> {
+    let methods = |place: Place| place.methods.into_iter().map(move |(method, _)| (place.path, method));
+    places().into_iter().flat_map(methods).collect()
 }
 
 /// Registers every route.
 pub fn configure(app: &mut web::ServiceConfig) {
-    let (get, post, put, delete) = (reading, web::post, web::put, web::delete);
-    app.service(resource("/", "GET, HEAD").route(get().to(dashboard::page)))
-        .service(resource("/assets/{path:.*}", "GET, HEAD").route(get().to(dashboard::asset)))
-        .service(resource("/api/calls", "GET, HEAD, POST").route(get().to(calls::list)).route(post().to(calls::post)))
-        .service(
-            resource("/api/calls/{callId}", "DELETE, GET, HEAD")
-                .route(get().to(calls::get))
-                .route(delete().to(calls::delete)),
-        )
-        .service(resource("/api/calls/{callId}/events", "GET, HEAD").route(get().to(calls::events)))
-        .service(resource("/api/calls/{callId}/force-end", "POST").route(post().to(calls::force_end)))
-        .service(resource("/api/assistants/{agentId}/test-call", "POST").route(post().to(doors::agent)))
-        .service(resource("/api/phone-numbers/{phoneNumberId}/test-call", "POST").route(post().to(doors::phone_number)))
-        .service(resource("/api/demo/request-call", "POST").route(post().to(doors::demo)))
-        .service(resource("/api/businesses", "GET, HEAD").route(get().to(businesses::list)))
-        .service(
-            resource("/api/businesses/{businessId}", "DELETE, GET, HEAD, PUT")
-                .route(get().to(businesses::get))
-                .route(put().to(businesses::put))
-                .route(delete().to(businesses::delete)),
-        )
-        .service(resource("/api/businesses/{businessId}/agents", "GET, HEAD").route(get().to(agents::list)))
-        .service(
-            resource("/api/businesses/{businessId}/agents/{agentId}", "DELETE, PUT")
-                .route(put().to(agents::put))
-                .route(delete().to(agents::delete)),
-        )
-        .service(
-            resource("/api/businesses/{businessId}/phone-numbers", "GET, HEAD").route(get().to(phone_numbers::list)),
-        )
-        .service(
-            resource("/api/businesses/{businessId}/phone-numbers/{phoneNumberId}", "DELETE, PUT")
-                .route(put().to(phone_numbers::put))
-                .route(delete().to(phone_numbers::delete)),
-        )
-        .service(
-            resource("/api/businesses/{businessId}/do-not-call/{e164}", "DELETE, PUT")
-                .route(put().to(do_not_call::put))
-                .route(delete().to(do_not_call::delete)),
-        )
-        .service(
-            resource("/api/pools/default", "GET, HEAD, PUT").route(get().to(pools::get)).route(put().to(pools::put)),
-        )
-        .service(
-            resource("/api/reconciliations", "GET, HEAD, POST")
-                .route(get().to(reconciliations::list))
-                .route(post().to(reconciliations::post)),
-        )
-        .service(resource("/api/webhooks/elevenlabs", "POST").route(post().to(webhooks::elevenlabs)))
-        .service(resource("/api/webhooks/elevenlabs/initiation", "POST").route(post().to(webhooks::initiation)))
-        .service(resource("/api/webhooks/twilio/voice", "POST").route(post().to(twilio::voice)))
-        .service(resource("/api/webhooks/twilio/status", "POST").route(post().to(twilio::status)))
-        .service(resource("/api/concurrent-metrics", "GET, HEAD").route(get().to(concurrency::summary)))
-        .service(resource("/api/concurrent-metrics/status", "GET, HEAD").route(get().to(concurrency::status)))
-        .service(resource("/api/concurrent-metrics/events", "GET, HEAD").route(get().to(concurrency::events)))
-        .service(resource("/api/concurrent-metrics/prometheus", "GET, HEAD").route(get().to(metrics::get)))
-        .service(resource("/api/overview", "GET, HEAD").route(get().to(overview::get)))
-        .service(resource("/api/overview/history", "GET, HEAD").route(get().to(overview::history)))
-        .service(resource("/api/events/stream", "GET").route(web::get().to(events::stream)))
-        .service(resource("/metrics", "GET, HEAD").route(get().to(metrics::get)))
-        .service(resource("/debug/actors", "GET, HEAD").route(get().to(debug::all)))
-        .service(resource("/debug/actors/capacity", "GET, HEAD").route(get().to(debug::capacity)))
-        .service(resource("/debug/actors/journal", "GET, HEAD").route(get().to(debug::journal)))
-        .service(resource("/debug/actors/supervisor", "GET, HEAD").route(get().to(debug::supervisor)))
-        .service(resource("/debug/actors/sessions/{callId}", "GET, HEAD").route(get().to(debug::session)))
-        .service(resource("/health/live", "GET, HEAD").route(get().to(health::live)))
-        .service(resource("/health/ready", "GET, HEAD").route(get().to(health::ready)))
-        .default_service(web::to(|request: HttpRequest| async move {
-            Err::<web::Bytes, _>(Problem::not_found("resource at this path", &request))
-        }));
+    for place in places() {
+        app.service(place.resource());
+    }
+    app.default_service(web::to(|request: HttpRequest| async move {
+        Err::<web::Bytes, _>(Problem::not_found("resource at this path", &request))
+    }));
 }
 
 /// A request id that a caller may choose: a plain short word.

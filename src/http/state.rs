@@ -1,10 +1,11 @@
 //! What every handler of a process shares.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use actix_web::web::Bytes;
 use chrono::TimeDelta;
 use moka::future::Cache;
 use tokio::sync::Semaphore;
@@ -39,6 +40,8 @@ pub struct AppState {
     pub public_url: String,
     /// The carrier whose webhooks are believed, where its account is ours.
     pub carrier: Option<Carrier>,
+    /// The document of the routes, once somebody has asked for it.
+    pub(super) openapi: OnceLock<Bytes>,
     /// Who looks at everything for those who watch.
     pub(super) watchtower: Watchtower,
 }
@@ -66,6 +69,7 @@ impl AppState {
             metrics_token: None,
             public_url: String::new(),
             carrier: None,
+            openapi: OnceLock::new(),
             watchtower,
         }
     }

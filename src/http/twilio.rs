@@ -3,12 +3,14 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
 
 use super::body;
+use super::openapi::problems::{BUSY, NOT_FOUND, RAW_BODY, SIGNATURE, STORE, problems};
 use super::problem::Problem;
 use super::request;
 use super::state::{AppState, Carrier};
-use super::webhooks::{answer, settled};
+use super::webhooks::{Receipt, answer, settled};
 use crate::actors::inbound::{Outcome, Received, Reply, Ring};
 use crate::domain::call::{EndReason, Reference};
 use crate::domain::ids::AgentId;
@@ -21,7 +23,68 @@ use crate::provider::twilio::twiml::{Rejection, announce, reject};
 /// A caller who hides the number still has to be somebody.
 const ANONYMOUS: &str = "anonymous";
 
-/// `POST /api/webhooks/twilio/voice`
+problems!(
+    /// Why a form is not taken.
+    NotTaken: RAW_BODY, SIGNATURE, NOT_FOUND, STORE, BUSY
+);
+
+/// A call that comes in. Twilio sends more; the rest is only signed.
+#[derive(ToSchema)]
+#[schema(as = TwilioVoiceForm, rename_all = "PascalCase", examples(json!({
+    "CallSid": "CA0123456789abcdef0123456789abcdef", "AccountSid": "AC0123456789abcdef0123456789abcdef",
+    "From": "+14155550123", "To": "+14155550199"
+})))]
+#[expect(dead_code, reason = "the shape of a form, for the document")]
+struct VoiceShape {
+    /// The call.
+    #[schema(pattern = "^CA[!-~]{0,62}$")]
+    call_sid: String,
+    /// The account, which must be ours.
+    account_sid: String,
+    /// Who calls.
+    from: Option<String>,
+    /// Which number was called.
+    to: Option<String>,
+}
+
+/// How a call goes. Twilio sends more; the rest is only signed.
+#[derive(ToSchema)]
+#[schema(as = TwilioStatusForm, rename_all = "PascalCase", examples(json!({
+    "CallSid": "CA0123456789abcdef0123456789abcdef", "AccountSid": "AC0123456789abcdef0123456789abcdef",
+    "CallStatus": "completed"
+})))]
+#[expect(dead_code, reason = "the shape of a form, for the document")]
+struct StatusShape {
+    /// The call.
+    #[schema(pattern = "^CA[!-~]{0,62}$")]
+    call_sid: String,
+    /// The account, which must be ours.
+    account_sid: String,
+    /// `completed`, `busy`, `no-answer`, `canceled` and `failed` end a call; all else is ignored.
+    call_status: Option<String>,
+    /// When it happened (RFC 2822).
+    timestamp: Option<String>,
+}
+
+/// Tell Twilio what to do with a call.
+#[utoipa::path(
+    post,
+    path = "/api/webhooks/twilio/voice",
+    tag = "Webhooks",
+    operation_id = "answerTwilioCall",
+    description = "A call that gets a slot is connected to its agent; one that gets none hears that the line is busy. \
+                   404 unless the account is in the settings.",
+    params(("agentId" = Option<AgentId>, Query, description = "Who is to talk; else whoever is registered on the number.", example = "agent_1")),
+    request_body(content = VoiceShape, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (
+            status = 200, description = "TwiML.", body = String, content_type = "text/xml",
+            example = json!("<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Reject reason=\"busy\"/></Response>"),
+        ),
+        NotTaken,
+    ),
+    security(("twilioSignature" = [])),
+)]
 pub(super) async fn voice(
     request: HttpRequest,
     state: web::Data<AppState>,
@@ -59,7 +122,17 @@ pub(super) async fn voice(
     }))
 }
 
-/// `POST /api/webhooks/twilio/status`
+/// Hear from Twilio how a call goes.
+#[utoipa::path(
+    post,
+    path = "/api/webhooks/twilio/status",
+    tag = "Webhooks",
+    operation_id = "receiveTwilioStatus",
+    description = "A status callback. 404 unless the account is in the settings.",
+    request_body(content = StatusShape, content_type = "application/x-www-form-urlencoded"),
+    responses((status = 200, description = "It is stored, or ignored.", body = Receipt), NotTaken),
+    security(("twilioSignature" = [])),
+)]
 pub(super) async fn status(
     request: HttpRequest,
     state: web::Data<AppState>,

@@ -65,6 +65,23 @@ async fn a_field_that_is_missing_unknown_or_of_another_kind_is_named() {
 }
 
 #[actix::test]
+async fn a_whole_number_may_be_written_with_a_point_and_no_other_may() {
+    let gate = a_gate_with_a_business().await;
+    let cap = |text: &str| {
+        let body = format!("{{\"cap\": {text}}}");
+        Ask::put("/api/pools/default").header("Content-Type", "application/json").body(body)
+    };
+    for (text, read) in [("4.0", 4), ("3e0", 3), ("5", 5)] {
+        assert_eq!(gate.ask(cap(text)).await.expect(200)["cap"], read);
+    }
+    for text in ["4.5", "-1.0", "-0.0", "1e300", "18446744073709551616", "4294967296.0", "1e-3", "\"5\""] {
+        let problem = gate.ask(cap(text)).await.problem(400, "INVALID_REQUEST");
+        assert!(problem["detail"].as_str().unwrap().contains("cap"), "{problem}");
+    }
+    assert_eq!(gate.get("/api/pools/default").await.expect(200)["cap"], 5);
+}
+
+#[actix::test]
 async fn what_is_no_json_is_a_400_and_what_does_not_say_that_it_is_json_a_415() {
     let gate = a_gate_with_a_business().await;
     let bodies: [&'static [u8]; 8] =

@@ -11,6 +11,7 @@ mod carrier_hang_ups;
 mod carrier_signatures;
 mod configuration;
 mod directory;
+mod documentation;
 mod doors;
 mod drill_command;
 mod errors;

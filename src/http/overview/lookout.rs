@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::future::join;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::super::debug::sweeper;
+use super::super::debug::supervisor::sweeper;
 use super::figures::Figures;
 use super::view::{
     CallsView, LastSweepView, LedgerView, Overview, ProviderKindView, ProviderView, RejectionsView, SessionsView,

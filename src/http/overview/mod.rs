@@ -16,6 +16,7 @@ mod watchtower;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::auth::CanRead;
+use super::openapi::problems::{KEY, PARAMETERS, problems};
 use super::problem::Problem;
 use super::request;
 use super::state::AppState;
@@ -24,15 +25,39 @@ pub(super) use figures::{Figures, two_decimals};
 pub(super) use lookout::Lookout;
 pub use lookout::{ProviderKind, Vantage};
 pub(super) use view::LedgerModeView;
+use view::{HistoryView, Overview};
 pub(super) use watchtower::{Publication, Watchtower};
 
-/// `GET /api/overview`
+problems!(
+    /// Why the overview is not shown.
+    NotShown: KEY, PARAMETERS
+);
+
+/// Show everything that an operator watches.
+#[utoipa::path(
+    get,
+    path = "/api/overview",
+    tag = "Watching",
+    operation_id = "getOverview",
+    description = "What is not known is null. The event stream tells it too, with `overview=true`.",
+    responses((status = 200, description = "As it is now.", body = Overview), NotShown),
+    security(("apiKey" = ["read"])),
+)]
 pub(super) async fn get(request: HttpRequest, _: CanRead, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
     request::query(&request, &[])?;
     Ok(HttpResponse::Ok().json(state.watchtower.lookout().look().await))
 }
 
-/// `GET /api/overview/history`
+/// Show how full the pool was in the past hour.
+#[utoipa::path(
+    get,
+    path = "/api/overview/history",
+    tag = "Watching",
+    operation_id = "getOverviewHistory",
+    description = "By this replica, which forgets it when it ends.",
+    responses((status = 200, description = "The samples, oldest first.", body = HistoryView), NotShown),
+    security(("apiKey" = ["read"])),
+)]
 pub(super) async fn history(
     request: HttpRequest,
     _: CanRead,
