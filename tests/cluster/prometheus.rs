@@ -2,7 +2,6 @@
 //! rules make of that.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use callgate_rig::Prometheus;
 use serde_json::{Value, json};
