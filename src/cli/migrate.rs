@@ -3,7 +3,25 @@
 use super::{ConfigFile, Failure};
 use crate::store::Store;
 
+const HELP: &str = "\
+`callgate serve` does this at its start, too. Migrations only add, so a gate of the release before goes on meanwhile.
+Replicas that migrate at the same time wait for each other.
+
+Examples:
+  callgate migrate
+  DATABASE_URL=postgres://callgate@db/callgate callgate migrate status
+
+Environment:
+  DATABASE_URL            the database, over database.url
+  CALLGATE__SECTION__KEY  as for `callgate serve`
+
+Exit codes:
+  0  up to date
+  1  migrations are missing (status), or the database does not answer
+  2  bad usage or configuration";
+
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = HELP)]
 pub(super) struct Arguments {
     #[command(flatten)]
     config: ConfigFile,

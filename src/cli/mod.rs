@@ -2,8 +2,10 @@
 
 mod application;
 mod demo;
+mod drill;
 mod keys;
 mod migrate;
+mod peer;
 mod reconcile;
 mod replay;
 mod serve;
@@ -18,9 +20,22 @@ pub use application::{Application, AroundEventStore, AroundProvider, Overrides, 
 
 use crate::settings::{Settings, SettingsError};
 
+const HELP: &str = "\
+`callgate COMMAND --help` has examples, the environment and the exit codes of a command; `-h` is the short form.
+
+Configuration:
+  Every setting has a default. A file (--config FILE) is laid over them, the environment over both: section.key is
+  CALLGATE__SECTION__KEY there. DATABASE_URL, REDIS_URL, GLOBAL_CAP, ELEVENLABS_API_KEY, ELEVENLABS_BASE_URL,
+  ELEVENLABS_WEBHOOK_SECRET and RUST_LOG are read too. Unknown keys are errors.
+
+Exit codes:
+  0  done
+  1  a check failed
+  2  bad usage or configuration";
+
 /// A gate for live phone calls: no outbound call starts and no inbound call stays without a slot.
 #[derive(Debug, Parser)]
-#[command(name = "callgate", version, about, arg_required_else_help = false)]
+#[command(name = "callgate", version, about, arg_required_else_help = false, after_long_help = HELP)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
@@ -40,6 +55,8 @@ enum Command {
     Reconcile(reconcile::Arguments),
     /// Replay the events: rebuild the session table, or compare with it
     Replay(replay::Arguments),
+    /// Sign a deployment off: cap, inbound calls, a full provider, kill -9
+    Drill(drill::Arguments),
     /// Make, list and revoke API keys
     Keys(keys::Arguments),
 }
@@ -87,6 +104,7 @@ pub fn run() -> ExitCode {
             Command::Migrate(arguments) => migrate::run(arguments).await,
             Command::Reconcile(arguments) => reconcile::run(arguments).await,
             Command::Replay(arguments) => replay::run(arguments).await,
+            Command::Drill(arguments) => drill::run(arguments).await,
             Command::Keys(arguments) => keys::run(arguments).await,
         }
     });
@@ -109,6 +127,19 @@ fn print_line(line: impl std::fmt::Display) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
+/// Prints a document as people can read it, too.
+fn print_json(document: &serde_json::Value) {
+    print_line(serde_json::to_string_pretty(document).expect("a map has text keys"));
+}
+
+/// How to print what there is to say.
+#[derive(Clone, Copy, Debug, clap::Args)]
+struct Format {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
 /// Which configuration file to read.
 #[derive(Clone, Debug, Default, clap::Args)]
 struct ConfigFile {
@@ -128,4 +159,13 @@ fn environment() -> Vec<(String, String)> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect()
+}
+
+/// Whether a name of the environment leads to a database, a Redis or a provider, or opens them.
+fn leads_outside(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    ["DATABASE_URL", "REDIS_URL"].contains(&name.as_str())
+        || ["ELEVENLABS_", "CALLGATE__DATABASE__", "CALLGATE__PROVIDER__", "CALLGATE__REDIS__"]
+            .iter()
+            .any(|beginning| name.starts_with(beginning))
 }

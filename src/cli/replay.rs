@@ -10,7 +10,26 @@ const PAGE: u64 = 200;
 /// A call may change between two reads: a difference must be there this often.
 const LOOKS: u32 = 3;
 
+const HELP: &str = "\
+The events are the truth, the session table is made from them. --verify compares and changes nothing: it may run beside
+gates. Without it the table is rewritten, for which the database must be nobody else's: stop all gates first.
+
+Examples:
+  callgate replay --verify
+  callgate replay --verify --call 0197c8a2-6f0e-7c3a-9b1e-2f3a4b5c6d7e
+  callgate replay
+
+Environment:
+  DATABASE_URL            the database, over database.url
+  CALLGATE__SECTION__KEY  as for `callgate serve`
+
+Exit codes:
+  0  events and tables agree, or agree now
+  1  they differ (--verify), there is no such call, or the database does not answer
+  2  bad usage or configuration, or a gate runs on the database";
+
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = HELP)]
 pub(super) struct Arguments {
     #[command(flatten)]
     config: ConfigFile,

@@ -7,7 +7,28 @@ use super::application::stop_signal;
 use crate::provider::simulator::{Simulator, SimulatorOptions};
 use crate::provider::twilio::Account;
 
+const HELP: &str = "\
+Speaks the part of the provider's API that the gate uses, and of Twilio's. A gate dials at it with provider.base_url (or
+ELEVENLABS_BASE_URL) and any API key. Under /sim it is watched and made to misbehave: GET /sim/state,
+PUT /sim/behaviour, POST /sim/inbound, POST /sim/calls/ID/hangup. It listens on loopback only.
+
+Examples:
+  callgate simulator --cap 5 --webhook-secret s3cret \\
+      --webhook-url http://127.0.0.1:8080/api/webhooks/elevenlabs
+  ELEVENLABS_API_KEY=any ELEVENLABS_BASE_URL=http://127.0.0.1:9090 ELEVENLABS_WEBHOOK_SECRET=s3cret callgate serve
+  curl -X PUT http://127.0.0.1:9090/sim/behaviour -H 'content-type: application/json' -d '{\"placement\": \"429\"}'
+
+Environment:
+  ELEVENLABS_WEBHOOK_SECRET    as --webhook-secret
+  SIMULATOR_API_KEY            as --api-key
+  SIMULATOR_TWILIO_AUTH_TOKEN  as --twilio-auth-token
+
+Exit codes:
+  0  stopped by SIGTERM or SIGINT
+  2  bad usage, or the address is taken";
+
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = HELP)]
 pub(super) struct Arguments {
     /// Where to listen; port 0 takes any free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9090")]

@@ -115,8 +115,8 @@ mod tests {
     fn every_file_of_the_page_is_served() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/dashboard/page");
         let below = |path: PathBuf| path.strip_prefix(&folder).expect("it is below the folder").display().to_string();
-        let there: BTreeSet<_> =
-            files_below(&folder).into_iter().map(below).filter(|path| !path.ends_with(".md")).collect();
+        let is_served = |path: &PathBuf| path.extension().is_none_or(|kind| kind != "md");
+        let there: BTreeSet<_> = files_below(&folder).into_iter().filter(is_served).map(below).collect();
         let served: BTreeSet<_> = ASSETS.iter().map(|asset| asset.path.to_owned()).collect();
         assert_eq!(served, there);
         assert_eq!(page().path, "index.html");

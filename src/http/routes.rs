@@ -93,6 +93,8 @@ impl Place {
 /// Every path of the gate.
 fn places() -> Vec<Place> {
     vec![
+        at("/").get(dashboard::page),
+        at("/assets/{path:.*}").get(dashboard::asset),
         at("/api/calls").get(calls::list).post(calls::post),
         at("/api/calls/{callId}").get(calls::get).delete(calls::delete),
         at("/api/calls/{callId}/events").get(calls::events),

@@ -11,6 +11,7 @@ mod caps;
 mod chance;
 mod database_faults;
 mod deaths;
+mod drill;
 mod failover;
 mod feed;
 mod homes;

@@ -157,6 +157,11 @@ impl Replica {
         self.line.as_ref().expect("the cluster was built with lines to Redis")
     }
 
+    /// The number of its process.
+    pub(crate) fn process_id(&self) -> u32 {
+        self.running().id()
+    }
+
     /// From its next start on it is without this setting.
     pub(crate) fn forget(&mut self, name: &str) {
         self.env.remove(name);
@@ -248,6 +253,11 @@ impl Cluster {
 
     pub(crate) fn replica_mut(&mut self, number: usize) -> &mut Replica {
         &mut self.replicas[number - 1]
+    }
+
+    /// The address of the load balancer.
+    pub(crate) fn front(&self) -> &str {
+        &self.front.address
     }
 
     /// Those that run.

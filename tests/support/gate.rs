@@ -176,6 +176,18 @@ impl Gate {
         self.process.log()
     }
 
+    /// The number of its process.
+    pub(crate) fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Another command of the program on the same settings, in a process of its own.
+    pub(crate) fn start_command(&self, arguments: &[&str]) -> Process {
+        let mut command = callgate(self.folder.path());
+        command.args(arguments).envs(&self.env);
+        Process::spawn(command, &self.folder.path().join("command.log"))
+    }
+
     /// Runs another command of the program on the same settings.
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         callgate(self.folder.path()).args(arguments).envs(&self.env).output().unwrap()

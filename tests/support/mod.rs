@@ -14,6 +14,7 @@
 //! | `problem` | what an error answer must look like |
 //! | `twilio` | what the carrier asks and says, and its signature |
 //! | `webhook` | what the provider may say, and its signature |
+//! | `drill` | what a drill says, and a command that restarts a replica |
 //! | `feed` | Server-Sent Events |
 //! | `proxy` | a line between two processes that can be held or cut |
 //! | `raw` | clients that do not behave |
@@ -24,6 +25,7 @@
 pub(crate) mod cluster;
 pub(crate) mod database;
 pub(crate) mod door;
+pub(crate) mod drill;
 pub(crate) mod feed;
 pub(crate) mod gate;
 pub(crate) mod http;

@@ -71,9 +71,13 @@ impl Provider {
         self.ask(Ask::put("/sim/behaviour").json(&behaviour)).await;
     }
 
+    pub(crate) async fn behaviour(&self) -> Value {
+        self.ask(Ask::get("/sim/behaviour")).await
+    }
+
     /// Hang-ups that it is still going to refuse, where their number is limited.
     pub(crate) async fn refusals_left(&self) -> u64 {
-        self.ask(Ask::get("/sim/behaviour")).await["terminateRefusals"].as_u64().unwrap_or(0)
+        self.behaviour().await["terminateRefusals"].as_u64().unwrap_or(0)
     }
 
     /// Somebody calls the agent; the conversation's id.

@@ -1,8 +1,8 @@
 //! What the gate and the provider count, read over HTTP like anybody would.
 
-use std::net::SocketAddr;
-
 use serde_json::Value;
+
+use crate::cli::peer::Peer;
 
 /// The counts at one moment.
 #[derive(Clone, Debug, Default)]
@@ -19,23 +19,14 @@ pub(super) struct Figures {
     pub(super) started: u64,
 }
 
-async fn get(url: String) -> Option<Value> {
-    let client = awc::Client::default();
-    let mut response = client.get(url).send().await.ok()?;
-    let body = response.body().limit(16 * 1024 * 1024).await.ok()?;
-    serde_json::from_slice(&body).ok()
-}
-
-/// Asks for a sweep.
-pub(super) async fn sweep(gate: SocketAddr) {
-    let client = awc::Client::builder().timeout(std::time::Duration::from_secs(20)).finish();
-    let _ = client.post(format!("http://{gate}/api/reconciliations")).send().await;
+async fn get(peer: &Peer, path: &str) -> Option<Value> {
+    Some(peer.get(path).await.ok()?.body).filter(Value::is_object)
 }
 
 impl Figures {
-    pub(super) async fn read(gate: SocketAddr, provider: SocketAddr) -> Option<Self> {
-        let status = get(format!("http://{gate}/api/concurrent-metrics/status")).await?;
-        let state = get(format!("http://{provider}/sim/state")).await?;
+    pub(super) async fn read(gate: &Peer, provider: &Peer) -> Option<Self> {
+        let status = get(gate, "/api/concurrent-metrics/status").await?;
+        let state = get(provider, "/sim/state").await?;
         let number = |value: &Value| value.as_u64().unwrap_or_default();
         let by_plan = status["globalStatus"]["byPlan"]
             .as_object()

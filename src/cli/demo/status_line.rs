@@ -1,13 +1,13 @@
 //! The live status line: one on a terminal, a line every few seconds in a file.
 
 use std::io::IsTerminal;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::task::JoinHandle;
 
 use super::figures::Figures;
+use crate::cli::peer::Peer;
 
 const ON_A_TERMINAL: Duration = Duration::from_millis(500);
 const IN_A_FILE: Duration = Duration::from_secs(5);
@@ -19,7 +19,7 @@ pub(super) struct StatusLine {
 }
 
 impl StatusLine {
-    pub(super) fn start(gate: SocketAddr, provider: SocketAddr) -> Self {
+    pub(super) fn start(gate: Peer, provider: Peer) -> Self {
         let terminal = std::io::stderr().is_terminal();
         let bar = if terminal { ProgressBar::new(1) } else { ProgressBar::hidden() };
         let style = ProgressStyle::with_template("slots [{bar:20}] {pos}/{len} {msg}");
@@ -27,7 +27,7 @@ impl StatusLine {
         let shown = bar.clone();
         let task = actix::spawn(async move {
             loop {
-                match Figures::read(gate, provider).await {
+                match Figures::read(&gate, &provider).await {
                     Some(figures) => {
                         shown.set_length(figures.cap);
                         shown.set_position(figures.ledger);

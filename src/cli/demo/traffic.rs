@@ -1,11 +1,11 @@
 //! Live traffic: three businesses that call more than they may, and callers that call in.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
+use crate::cli::peer::Peer;
 use crate::sources;
 
 /// Name, plan, agent.
@@ -20,6 +20,8 @@ const INBOUND_SHARE: f64 = 0.15;
 const PAUSE: Duration = Duration::from_millis(350);
 /// How long a simulated call is talked, in seconds.
 const TALK: (f64, f64) = (2.0, 9.0);
+/// Longer than a placement takes.
+const LONGEST_PLACEMENT: Duration = Duration::from_secs(90);
 
 /// Calls until it is stopped.
 pub(super) struct Traffic {
@@ -28,7 +30,7 @@ pub(super) struct Traffic {
 
 impl Traffic {
     /// Registers the businesses and begins to call.
-    pub(super) async fn start(gate: SocketAddr, provider: SocketAddr) -> Result<Self, String> {
+    pub(super) async fn start(gate: &Peer, provider: &Peer) -> Result<Self, String> {
         for (name, plan, agent) in BUSINESSES {
             put(gate, &format!("/api/businesses/{name}"), &json!({ "name": name, "plan": plan, "status": "ACTIVE" }))
                 .await?;
@@ -37,9 +39,11 @@ impl Traffic {
             put(gate, &format!("/api/businesses/{name}/phone-numbers/phnum_{name}"), &number).await?;
         }
         put(provider, "/sim/behaviour", &json!({ "talkSeconds": { "min": TALK.0, "max": TALK.1 } })).await?;
+        let (gate, provider) = (gate.patient(LONGEST_PLACEMENT), provider.clone());
         let task = actix::spawn(async move {
             loop {
-                actix::spawn(one_call(gate, provider));
+                let (gate, provider) = (gate.clone(), provider.clone());
+                actix::spawn(async move { one_call(&gate, &provider).await });
                 tokio::time::sleep(PAUSE.mul_f64(1.0 + 2.0 * sources::chance())).await;
             }
         });
@@ -51,19 +55,19 @@ impl Traffic {
     }
 }
 
-async fn one_call(gate: SocketAddr, provider: SocketAddr) {
+async fn one_call(gate: &Peer, provider: &Peer) {
     let (name, _, agent) = BUSINESSES[pick(BUSINESSES.len())];
     let number = format!("+141555501{:02}", pick(100));
     let sent = if sources::chance() < INBOUND_SHARE {
-        send("POST", provider, "/sim/inbound", &json!({ "agentId": agent, "from": number })).await
+        provider.post("/sim/inbound", Some(&json!({ "agentId": agent, "from": number }))).await
     } else {
         let call = json!({
             "businessId": name, "agentId": agent, "phoneNumberId": format!("phnum_{name}"), "toNumber": number,
         });
-        send("POST", gate, "/api/calls", &call).await
+        gate.post("/api/calls", Some(&call)).await
     };
     if let Err(error) = sent {
-        tracing::debug!(error, "a demo call did not get through");
+        tracing::debug!(%error, "a demo call did not get through");
     }
 }
 
@@ -79,15 +83,11 @@ fn pick(choices: usize) -> usize {
     choice.min(choices - 1)
 }
 
-async fn put(to: SocketAddr, path: &str, body: &Value) -> Result<(), String> {
-    let status = send("PUT", to, path, body).await?;
-    if (200..300).contains(&status) { Ok(()) } else { Err(format!("PUT {path} was answered with status {status}")) }
-}
-
-async fn send(method: &str, to: SocketAddr, path: &str, body: &Value) -> Result<u16, String> {
-    let client = awc::Client::builder().timeout(Duration::from_secs(90)).finish();
-    let url = format!("http://{to}{path}");
-    let request = if method == "PUT" { client.put(url) } else { client.post(url) };
-    let response = request.send_json(body).await.map_err(|error| format!("{path}: {error}"))?;
-    Ok(response.status().as_u16())
+async fn put(to: &Peer, path: &str, body: &Value) -> Result<(), String> {
+    let answer = to.put(path, body).await.map_err(|error| format!("PUT {path}: {error}"))?;
+    if answer.status.is_success() {
+        Ok(())
+    } else {
+        Err(format!("PUT {path} was answered with status {}", answer.status))
+    }
 }

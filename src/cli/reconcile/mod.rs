@@ -8,14 +8,30 @@ mod remote;
 
 use serde_json::Value;
 
-use super::{ConfigFile, Failure, print_line};
+use super::{ConfigFile, Failure, print_json};
 use crate::settings::{Secret, Settings};
 use remote::{Asked, Remote};
 
+const HELP: &str = "\
+Compares ledger, database and provider, repairs what drifted, and prints every correction with its reason. The report
+goes to stdout as JSON, the progress to stderr.
+
+Examples:
+  callgate reconcile
+  callgate reconcile --config production.toml
+  callgate reconcile --url https://callgate.example.com --key cg_0123
+
+Environment:
+  CALLGATE_KEY            as --key
+  CALLGATE__SECTION__KEY  as for `callgate serve`
+
+Exit codes:
+  0  every view answered
+  1  some did not, the sweep was cut short, or no gate answers at --url
+  2  bad usage or configuration, or the key does not open it";
+
 #[derive(Debug, clap::Args)]
-#[command(after_help = "The report goes to stdout as JSON, the progress to stderr. \
-                        Exit code 0: every view answered; 1: some did not, or the sweep was cut short; \
-                        2: bad usage or configuration.")]
+#[command(after_long_help = HELP)]
 pub(super) struct Arguments {
     #[command(flatten)]
     config: ConfigFile,
@@ -41,7 +57,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
             Asked::NobodyThere(_) => alone::sweep(settings).await?,
         },
     };
-    print_line(serde_json::to_string_pretty(&report).expect("a report is a map with text keys"));
+    print_json(&report);
     if report["success"] == Value::Bool(true) {
         Ok(())
     } else {

@@ -2,25 +2,18 @@
 
 use std::time::Duration;
 
-use awc::error::{ConnectError, SendRequestError};
-use awc::http::{Method, StatusCode, Uri};
-use awc::{Client, ClientRequest};
+use awc::http::StatusCode;
 use serde_json::Value;
 
 use super::Failure;
 use super::bar::{Bar, LOOK};
+use crate::cli::peer::{NoAnswer, Peer};
 
 /// A sweep of very many calls may take minutes.
 const PATIENCE: Duration = Duration::from_mins(30);
-/// A report of ten thousand corrections is below it.
-const ANSWER_LIMIT: usize = 16 * 1024 * 1024;
 
 /// A gate that runs somewhere.
-pub(super) struct Remote {
-    url: String,
-    key: Option<String>,
-    client: Client,
-}
+pub(super) struct Remote(Peer);
 
 /// What came of asking.
 pub(super) enum Asked {
@@ -32,13 +25,7 @@ pub(super) enum Asked {
 
 impl Remote {
     pub(super) fn new(url: &str, key: Option<String>) -> Result<Self, Failure> {
-        let url = url.trim_end_matches('/').to_owned();
-        let parsed: Option<Uri> = url.parse().ok();
-        if !parsed.is_some_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some()) {
-            return Err(Failure::Usage(format!("--url {url:?}: accepted are http:// and https:// addresses")));
-        }
-        let client = Client::builder().timeout(PATIENCE).disable_redirects().finish();
-        Ok(Self { url, key, client })
+        Ok(Self(Peer::new("--url", url, key)?.patient(PATIENCE)))
     }
 
     /// Asks for a sweep, and shows how far it is.
@@ -49,8 +36,8 @@ impl Remote {
         let bar = Bar::new();
         let watch = async {
             loop {
-                if let Some(supervisor) = self.supervisor().await {
-                    let step = &supervisor["supervisor"]["step"];
+                if let Ok(supervisor) = self.0.get("/debug/actors/supervisor").await {
+                    let step = &supervisor.body["supervisor"]["step"];
                     let number = |name: &str| step[name].as_u64().unwrap_or(0);
                     bar.show(step["name"].as_str().unwrap_or_default(), number("done"), number("total"));
                 }
@@ -65,16 +52,14 @@ impl Remote {
 
     async fn ask(&self) -> Result<Asked, Failure> {
         let path = "/api/reconciliations";
-        let sent = self.request(Method::POST, path).send().await;
-        let mut response = sent.map_err(|error| Failure::Check(format!("POST {}{path}: {error}", self.url)))?;
-        let status = response.status();
-        let body = response.body().limit(ANSWER_LIMIT).await.unwrap_or_default();
-        let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
-        if status.is_success() && answer.is_object() {
-            return Ok(Asked::Report(answer));
+        let url = self.0.url();
+        let answer = self.0.post(path, None).await;
+        let answer = answer.map_err(|error| Failure::Check(format!("POST {url}{path}: {error}")))?;
+        let status = answer.status;
+        if status.is_success() && answer.body.is_object() {
+            return Ok(Asked::Report(answer.body));
         }
-        let said = answer["detail"].as_str().unwrap_or("no reason is given");
-        let failed = format!("POST {}{path}: status {status}: {said}", self.url);
+        let failed = format!("POST {url}{path}: status {status}: {}", answer.said());
         Err(match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 Failure::Usage(format!("{failed}; name a key of scope admin with --key, or in auth.admin_key"))
@@ -86,28 +71,12 @@ impl Remote {
     /// Why nobody is there; none where a gate is. It is asked without the key, which is for nobody else.
     async fn nobody_there(&self) -> Result<Option<String>, Failure> {
         let path = "/health/live";
-        match self.client.get(format!("{}{path}", self.url)).send().await {
-            Ok(response) if response.status().is_success() => Ok(None),
-            Ok(response) => {
-                Err(Failure::Check(format!("GET {}{path}: status {}: no gate", self.url, response.status())))
-            }
-            Err(SendRequestError::Connect(error @ (ConnectError::Io(_) | ConnectError::Timeout))) => {
-                Ok(Some(error.to_string()))
-            }
-            Err(error) => Err(Failure::Check(format!("GET {}{path}: {error}", self.url))),
-        }
-    }
-
-    async fn supervisor(&self) -> Option<Value> {
-        let mut response = self.request(Method::GET, "/debug/actors/supervisor").send().await.ok()?;
-        serde_json::from_slice(&response.body().limit(ANSWER_LIMIT).await.ok()?).ok()
-    }
-
-    fn request(&self, method: Method, path: &str) -> ClientRequest {
-        let request = self.client.request(method, format!("{}{path}", self.url));
-        match &self.key {
-            Some(key) => request.bearer_auth(key),
-            None => request,
+        let url = self.0.url();
+        match self.0.without_key().get(path).await {
+            Ok(answer) if answer.status.is_success() => Ok(None),
+            Ok(answer) => Err(Failure::Check(format!("GET {url}{path}: status {}: no gate", answer.status))),
+            Err(NoAnswer::NobodyThere(reason)) => Ok(Some(reason)),
+            Err(error) => Err(Failure::Check(format!("GET {url}{path}: {error}"))),
         }
     }
 }

@@ -5,11 +5,11 @@ import { plain, reason } from "../words.js";
 /** @typedef {{title: string, tone: import("../parts/chip.js").Tone, mark: string, detail?: string}} Sentence */
 
 const WITNESSES = {
-  answer: "by the provider's answer",
-  webhook: "by webhook",
-  look_up: "by a look at the provider",
-  gate: "by the gate's own conclusion",
-  operator: "by an operator",
+  answer: "known by the provider's answer",
+  webhook: "known by webhook",
+  look_up: "known by a look at the provider",
+  gate: "concluded by the gate",
+  operator: "said by an operator",
 };
 
 const ENDS = {
@@ -57,9 +57,9 @@ const SENTENCES = {
   ReferencesLearned: (data) => ({ title: "Another name learnt", tone: "idle", mark: "search", detail: names(data.references) }),
   PlacementFailed: (data) => ({ title: "Not placed", tone: failed(data), mark: "cross", detail: ending(data.reason) }),
   PlacementUncertain: (data) => ({ title: "In doubt", tone: "warn", mark: "question", detail: DOUBTS[data.doubt] ?? plain(data.doubt) }),
-  TerminationRequested: (data) => ({ title: "Hanging up", tone: "warn", mark: "hangup", detail: ending(data.reason) }),
+  TerminationRequested: (data) => ({ title: "Hanging up", tone: "warn", mark: "hangup", detail: data.reason === "operator" ? "An operator asked for it" : ending(data.reason) }),
   HangUpStalled: (data) => ({ title: "Hang-up stuck", tone: "bad", mark: "warn", detail: `${data.attempts} attempts in ${data.seconds} s` }),
-  CallEnded: (data) => ({ title: "Call ended", tone: "idle", mark: "check", detail: `${ending(data.reason)}, ${WITNESSES[data.witness] ?? plain(data.witness)}` }),
+  CallEnded: (data) => ({ title: "Call ended", tone: "idle", mark: "check", detail: `${ending(data.reason)} · ${WITNESSES[data.witness] ?? plain(data.witness)}` }),
   CallRevived: () => ({ title: "Live after all", tone: "warn", mark: "warn", detail: "It had been given up; it is hung up" }),
   AdmissionAbandoned: () => ({ title: "Admission abandoned", tone: "warn", mark: "ban" }),
   AdmissionRejected: (data) => ({ title: "Refused", tone: "bad", mark: "ban", detail: reason(data.reason) }),

@@ -63,7 +63,7 @@ export class Capacity {
     this.history.add(overview);
   }
 
-  /** One cell for each slot; what is live without a slot stands behind them. */
+  /** One cell for each slot. What is live without one takes room from new calls, so it is drawn in the place of what would be free. */
   draw({ cap, held, overflow }) {
     const [taken, beyond] = [held ?? 0, overflow ?? 0];
     this.meter.setAttribute("aria-valuemax", String(cap));
@@ -77,12 +77,13 @@ export class Capacity {
       share(this.cells, "--beyond", beyond / Math.max(cap, taken + beyond));
       return;
     }
-    const whole = Math.max(cap, taken) + beyond;
+    const whole = Math.max(cap, taken + beyond);
     this.cells.querySelector(".whole")?.remove();
     while (this.cells.childElementCount > whole) this.cells.lastElementChild.remove();
     while (this.cells.childElementCount < whole) this.cells.append(h("i"));
     [...this.cells.children].forEach((cell, place) => {
-      cell.className = place < taken ? "held" : place < Math.max(cap, taken) ? "free" : "overflow";
+      cell.className = place < taken ? "held" : place < taken + beyond ? "overflow" : "free";
+      cell.classList.toggle("past-cap", place === cap);
     });
   }
 

@@ -1,0 +1,19 @@
+//! Waiting for something to come true, with a deadline.
+
+use std::time::{Duration, Instant};
+
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(50);
+/// What a webhook, or a commit on another replica, may take.
+pub(super) const SOON: Duration = Duration::from_secs(20);
+
+/// Looks until there is what is looked for; at the deadline, what is there instead.
+pub(super) async fn within<T, E>(patience: Duration, mut look: impl AsyncFnMut() -> Result<T, E>) -> Result<T, E> {
+    let began = Instant::now();
+    loop {
+        match look().await {
+            Err(_) if began.elapsed() < patience => tokio::time::sleep(PAUSE).await,
+            seen => return seen,
+        }
+    }
+}
