@@ -1,7 +1,7 @@
 //! `callgate keys`: API keys in the database.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::{Value, json};
 
 use super::{ConfigFile, Failure, Format, print_json, print_line};
@@ -29,6 +29,12 @@ Exit codes:
 
 const SCOPES: [Scope; 3] = [Scope::Read, Scope::Call, Scope::Admin];
 
+/// A name that a terminal can show in one line.
+fn name(text: &str) -> Result<String, &'static str> {
+    let fits = (1..=200).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    if fits { Ok(text.to_owned()) } else { Err("a name is 1 to 200 printable characters") }
+}
+
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = HELP)]
 pub(super) struct Arguments {
@@ -43,7 +49,7 @@ enum Action {
     /// Make a key; it is shown once, on the last line
     Create {
         /// What it is for
-        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+        #[arg(long, value_parser = name)]
         name: String,
         /// What it opens: read, call (place, end and read calls) or admin (everything)
         #[arg(long, default_value = "call", value_parser = scope())]

@@ -4,8 +4,9 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
 use actix_web::http::header::AUTHORIZATION;
-use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, ResponseError, web};
 use moka::future::Cache;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -110,6 +111,17 @@ pub(super) async fn require(request: &HttpRequest, needed: Scope) -> Result<(), 
         Scope::Admin => "a key with scope admin",
     }));
     Ok(())
+}
+
+/// Comes to its end once the key of a request opens `needed` no more. While the database is away nobody knows.
+pub(super) async fn revocation(request: HttpRequest, needed: Scope) {
+    loop {
+        tokio::time::sleep(FRESH).await;
+        let refused = require(&request, needed).await.map_err(|problem| problem.status_code());
+        if matches!(refused, Err(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)) {
+            return;
+        }
+    }
 }
 
 /// What every handler of this process shares.

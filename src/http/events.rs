@@ -8,13 +8,13 @@ use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Utc};
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::watch;
 use utoipa::ToSchema;
 
-use super::auth::CanRead;
+use super::auth::{self, CanRead};
 use super::call_view::moment;
 use super::openapi::problems::{KEY, PARAMETERS, problems};
 use super::overview::Publication;
@@ -22,7 +22,7 @@ use super::problem::Problem;
 use super::request;
 use super::state::AppState;
 use crate::actors::Gate;
-use crate::store::FeedItem;
+use crate::store::{FeedItem, Scope};
 
 /// Between two looks at the log.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -96,7 +96,8 @@ problems!(
     tag = "Watching",
     operation_id = "streamEvents",
     description = "Server-Sent Events that never end. The `id` of an event is its position in the feed; with it as \
-                   `Last-Event-ID` the stream goes on behind it and skips nothing. The data is an event as \
+                   `Last-Event-ID` the stream goes on behind it and skips nothing; behind a position that is not reached yet, \
+                   of another database perhaps, it begins now. It ends when its key is revoked. The data is an event as \
                    `GET /api/concurrent-metrics/events` lists it.",
     params(
         ("Last-Event-ID" = Option<i64>, Header, description = "The last position that was read; unless said, the stream begins now.", minimum = 0, example = 12),
@@ -124,23 +125,32 @@ pub(super) async fn stream(
         Some("true") => true,
         Some(_) => return Err(Problem::invalid("overview is true or false", &request)),
     };
-    let position = match request.headers().get("Last-Event-ID") {
-        Some(value) => {
-            let id = value.to_str().ok().and_then(|text| text.trim().parse().ok()).filter(|id| *id >= 0);
-            id.ok_or_else(|| Problem::invalid("Last-Event-ID is a position that callgate gave", &request))?
-        }
-        None => state.gate.store().latest_events(1).await.map_err(away)?.first().map_or(0, |item| item.position),
+    let latest = state.gate.store().latest_events(1).await.map_err(away);
+    let latest = latest.map(|latest| latest.first().map_or(0, |item| item.position));
+    let position = match (last_read(&request)?, latest) {
+        // A position of another log, before a restore perhaps: what comes now is new to this reader.
+        (Some(last), Ok(latest)) => last.min(latest),
+        (Some(last), Err(_)) => last,
+        (None, latest) => latest?,
     };
     let greeting = VecDeque::from([Bytes::from_static(b"retry: 1000\n\n")]);
     let reader = Reader { gate: state.gate.clone(), position, ready: greeting, quiet: 0 };
     let events = stream::unfold(reader, Reader::next);
+    let revoked = auth::revocation(request, Scope::Read);
     let mut answer = HttpResponse::Ok();
     answer.content_type("text/event-stream").insert_header((CACHE_CONTROL, "no-store"));
     if !wants_overview {
-        return Ok(answer.streaming(events));
+        return Ok(answer.streaming(events.take_until(revoked)));
     }
     let overviews = stream::unfold(state.watchtower.subscribe(), next_overview);
-    Ok(answer.streaming(stream::select(events, overviews)))
+    Ok(answer.streaming(stream::select(events, overviews).take_until(revoked)))
+}
+
+/// Where the reader was, as it says.
+fn last_read(request: &HttpRequest) -> Result<Option<i64>, Problem> {
+    let Some(value) = request.headers().get("Last-Event-ID") else { return Ok(None) };
+    let position = value.to_str().ok().and_then(|text| text.trim().parse().ok()).filter(|position| *position >= 0);
+    position.map(Some).ok_or_else(|| Problem::invalid("Last-Event-ID is a position that callgate gave", request))
 }
 
 /// The overview once there is another one; none when the node goes away.

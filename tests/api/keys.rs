@@ -1,12 +1,13 @@
 //! API keys and what they open.
 
+use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::gate::{Gate, a_call};
 use crate::support::http::{Answer, Ask};
 use crate::support::process::callgate;
-use crate::support::wait::eventually;
+use crate::support::wait::{DEADLINE, eventually};
 
 const ADMIN: &str = "the-admins-key-of-the-tests";
 
@@ -131,6 +132,8 @@ async fn a_key_in_the_database_closes_what_was_open_and_a_revoked_one_opens_noth
     assert!(listed.contains("first") && listed.contains("second") && listed.contains("read"), "{listed}");
     assert!(!listed.contains(&key) && !listed.contains(&second), "{listed}");
 
+    let mut stream = Ask::get("/api/events/stream").key(&second).open(gate.address()).await.unwrap();
+    assert_eq!(stream.status(), 200);
     let id = listed.lines().find(|line| line.contains("second")).unwrap().split(' ').next().unwrap();
     let revoked = gate.run(&["keys", "revoke", id]);
     assert!(revoked.status.success(), "{revoked:?}");
@@ -138,6 +141,8 @@ async fn a_key_in_the_database_closes_what_was_open_and_a_revoked_one_opens_noth
         (gate.ask(Ask::get("/api/calls").key(&second)).await.code() == 401).then_some(())
     })
     .await;
+    let told_to_its_end = async { while stream.next().await.is_some_and(|piece| piece.is_ok()) {} };
+    tokio::time::timeout(DEADLINE, told_to_its_end).await.expect("what the key opened is closed");
     gate.ask(Ask::get("/api/calls").key(&key)).await.expect(200);
 }
 
