@@ -9,6 +9,7 @@ import { chip } from "./parts/chip.js";
 import { dialog } from "./parts/dialog.js";
 import { field } from "./parts/field.js";
 import { icon } from "./parts/icon.js";
+import { toast } from "./parts/toast.js";
 import { clockTime, duration } from "./words.js";
 
 const LEDGERS = {
@@ -146,11 +147,12 @@ export class Shell {
       run: async () => {
         const given = input.value.trim();
         if (!/^[\x21-\x7e]+$/.test(given)) throw new Error("a key is one word of visible ASCII characters");
-        await prove(given);
+        gone.disabled = true;
+        await prove(given).finally(() => (gone.disabled = false));
         return given;
       },
       explain: (error) => error.status === 401 ? "The gate does not know this key." : `Not done: ${error.message}.`,
-    });
+    }).catch((error) => toast(`The key is not used: ${error.message}.`, "bad"));
     if (!proven) return;
     keep(proven);
     forgetScopes();
