@@ -16,7 +16,7 @@ const overview = new OverviewPage();
 let room = null;
 let latest = null;
 
-const rooms = () => new Set([overview, room]);
+const rooms = () => new Set(room ? [overview, room] : [overview]);
 
 const stream = new Stream({
   path: "api/events/stream?overview=true",
@@ -47,12 +47,22 @@ const shell = new Shell({
   },
 });
 
+/** The call that the address names, if it names one. What cannot be decoded names a call that nobody knows. */
+function named(address) {
+  const [, callId = null] = /^#\/calls\/([^/]+)$/.exec(address) ?? [];
+  try {
+    return callId && decodeURIComponent(callId);
+  } catch {
+    return callId;
+  }
+}
+
 /** Shows what the address names: `#/` or `#/calls/ID`. */
 function enter() {
-  const call = /^#\/calls\/([^/]+)$/.exec(location.hash);
+  const callId = named(location.hash);
   const first = room === null;
   if (room instanceof CallPage) room.close();
-  room = call ? new CallPage(decodeURIComponent(call[1])) : overview;
+  room = callId ? new CallPage(callId) : overview;
   main.replaceChildren(room.element);
   document.title = `${room.title} · callgate`;
   if (latest) room.update(latest);
@@ -68,5 +78,5 @@ document.querySelector(".skip").addEventListener("click", (event) => {
 });
 onLocked(() => shell.turn("locked"));
 window.addEventListener("hashchange", enter);
-enter();
 stream.open();
+enter();
