@@ -18,22 +18,33 @@ let latest = null;
 
 const rooms = () => new Set(room ? [overview, room] : [overview]);
 
+/** Tells every room. One that fails takes none of the others with it. */
+function everywhere(tell) {
+  for (const each of rooms()) {
+    try {
+      tell(each);
+    } catch (error) {
+      console.error(error);
+    }
+  }
+}
+
 const stream = new Stream({
   path: "api/events/stream?overview=true",
   async prepare(signal) {
     const { events } = await read(`api/concurrent-metrics/events?limit=${EVENTS}`, signal);
-    for (const each of rooms()) each.begin(events);
+    everywhere((each) => each.begin(events));
     return String(events[0]?.position ?? 0);
   },
   hear({ type, data }) {
     if (type !== "overview") {
-      for (const each of rooms()) each.hear(data);
+      everywhere((each) => each.hear(data));
       return;
     }
     learnTime(data.at);
     latest = data;
     shell.update(data);
-    for (const each of rooms()) each.update(data);
+    everywhere((each) => each.update(data));
   },
   turn: (state, because) => shell.turn(state, because),
 });
