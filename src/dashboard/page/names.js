@@ -26,8 +26,11 @@ export function nameOf(businessId) {
   return names.get(businessId) ?? businessId;
 }
 
-/** Calls `listener` when a name became known. */
-export const onNames = (listener) => heard.addEventListener("names", listener);
+/** Calls `listener` when a name became known, until what it returns is called. */
+export function onNames(listener) {
+  heard.addEventListener("names", listener);
+  return () => heard.removeEventListener("names", listener);
+}
 
 async function fetchName(businessId) {
   try {

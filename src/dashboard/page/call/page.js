@@ -83,7 +83,7 @@ export class CallPage {
           h("p", { class: "call-id" }, h("span", { class: "mono" }, callId), copy)),
         h("p", { class: "call-length" }, this.length, this.lengthLabel), this.actions),
       this.trouble, this.body);
-    onNames(() => this.call && this.show());
+    this.forgo = onNames(() => this.call && this.show());
     this.refresh();
   }
 
@@ -111,6 +111,7 @@ export class CallPage {
 
   close() {
     this.closed = true;
+    this.forgo();
     clearTimeout(this.timer);
   }
 
