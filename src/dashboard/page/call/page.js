@@ -132,8 +132,9 @@ export class CallPage {
       show(this.trouble, true);
       show(this.body, Boolean(this.call));
       say(this.trouble, error.status === 404 ? "There is no call with this id." : `The call cannot be read: ${error.message}.`);
+    } finally {
+      this.reading = false;
     }
-    this.reading = false;
     if (this.again) this.refresh();
   }
 

@@ -88,12 +88,13 @@ export class Calls {
         h("th", { role: "columnheader", scope: "col" }, h("span", { class: "unseen" }, "Actions")))),
       this.rows);
     this.nothing = h("p", { class: "empty" });
+    this.trouble = h("p", { class: "trouble", role: "alert", hidden: true });
     this.shown = h("p", { class: "hint", role: "status" });
     this.more = h("button", { type: "button", class: "button plain small", hidden: true }, "Load more");
     this.total = h("span", { class: "hint" });
     this.element = card("Live calls", { class: "calls", side: [this.total] },
       h("div", { class: "filters", role: "search", "aria-label": "Live calls" }, search.element, status.element, way.element, plan.element),
-      h("div", { class: "scroll" }, this.table), this.nothing,
+      this.trouble, h("div", { class: "scroll" }, this.table), this.nothing,
       h("div", { class: "table-foot" }, this.shown, this.more));
     this.search.addEventListener("input", () => this.show());
     this.way.addEventListener("change", () => this.show());
@@ -154,8 +155,9 @@ export class Calls {
       found.forEach(meet);
     } catch (error) {
       this.failed = error.message;
+    } finally {
+      this.reading = false;
     }
-    this.reading = false;
     this.show();
     if (this.again) this.refresh();
   }
@@ -176,8 +178,10 @@ export class Calls {
     reconcile(this.rows, shown, (call) => call.callId, row);
     if (focused && !this.rows.contains(document.activeElement)) this.search.focus({ preventScroll: true });
     show(this.table.parentElement, shown.length > 0);
-    show(this.nothing, shown.length === 0);
-    say(this.nothing, this.failed ? `The calls cannot be read: ${this.failed}.` : filtered ? "No live call matches the search." : "No live calls. They appear here as they start.");
+    show(this.trouble, this.failed !== "");
+    say(this.trouble, this.failed && `The calls cannot be read: ${this.failed}.${this.calls.length > 0 ? " These are from before." : ""}`);
+    show(this.nothing, shown.length === 0 && (this.failed === "" || this.calls.length > 0));
+    say(this.nothing, filtered ? "No live call matches the search." : "No live calls. They appear here as they start.");
     say(this.shown, this.next ? `${count(shown.length)} of the ${count(this.calls.length)} calls that are loaded` : filtered ? `${count(shown.length)} of ${counted(this.calls.length, "call")}` : "");
     show(this.more, Boolean(this.next));
   }
