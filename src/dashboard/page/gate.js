@@ -68,11 +68,13 @@ export async function ask(method, path, { body, scope = "read", signal } = {}) {
     init.body = JSON.stringify(body);
     init.headers["Content-Type"] = "application/json";
   }
-  const response = await fetch(path, init).catch((error) => {
+  const unreachable = (error) => {
     throw signal?.aborted ? error : new Unreachable();
-  });
+  };
+  const response = await fetch(path, init).catch(unreachable);
   if (!response.ok) throw await refusal(response, scope);
-  return response.status === 204 ? null : response.json();
+  if (response.status === 204) return null;
+  return response.json().catch(unreachable);
 }
 
 /** How long a key that is tried may go without an answer. */
