@@ -30,12 +30,16 @@ export const lacks = (scope) => SCOPES.indexOf(scope) >= missing;
 /** Calls `listener` whenever it became known what the key lacks. */
 export const onScopes = (listener) => heard.addEventListener("scopes", listener);
 
+/** Calls `listener` whenever another key is used, or none. */
+export const onOtherKey = (listener) => heard.addEventListener("other-key", listener);
+
 /** Calls `listener` whenever the gate asks for a valid key. */
 export const onLocked = (listener) => heard.addEventListener("locked", listener);
 
 /** Another key: what the last one lacked says nothing any more. */
 export function forgetScopes() {
   missing = SCOPES.length;
+  heard.dispatchEvent(new Event("other-key"));
   heard.dispatchEvent(new Event("scopes"));
 }
 
