@@ -56,7 +56,7 @@ fn chromium() -> &'static str {
 fn program(name: &str, folder: &Path) -> Command {
     let mut command = Command::new(name);
     command.env_clear().env("HOME", folder).env("PATH", std::env::var_os("PATH").unwrap_or_default());
-    command.envs(std::env::var_os("XDG_CONFIG_HOME").map(|value| ("XDG_CONFIG_HOME", value))).current_dir(folder);
+    command.env("XDG_CONFIG_HOME", folder.join("config")).current_dir(folder);
     command
 }
 
