@@ -28,8 +28,13 @@ export function parser(hear) {
     else if (field === "data") event.data.push(value);
     else if (field === "id") event.id = value;
   };
+  let wasReturn = false;
   return (chunk) => {
-    const lines = (rest + chunk).split(/\r\n|\n|\r(?!$)/);
+    if (chunk === "") return;
+    // A line feed that begins a chunk may belong to the carriage return that ended the last one.
+    const text = wasReturn ? chunk.replace(/^\n/, "") : chunk;
+    wasReturn = chunk.endsWith("\r");
+    const lines = (rest + text).split(/\r\n|\n|\r/);
     rest = lines.pop();
     lines.forEach(line);
   };
