@@ -149,7 +149,9 @@ impl Browser {
 
     /// Clicks the button with these words, once there is one that can be pressed.
     pub(crate) async fn press(&self, words: &str) {
-        let path = format!("//button[normalize-space()='{words}' and not(ancestor::*[@hidden]) and not(@hidden) and not(@disabled)]");
+        let path = format!(
+            "//button[normalize-space()='{words}' and not(ancestor::*[@hidden]) and not(@hidden) and not(@disabled)]"
+        );
         self.click_on(Locator::XPath(&path), words).await;
     }
 

@@ -54,7 +54,8 @@ async fn given_a_card_that_fails_over_each_overview_then_the_connection_stands_a
     let gate = a_gate_with_a_call().await;
     let page = Browser::open(gate.address()).await;
     page.shows("#held", "1").await;
-    page.script("document.querySelector('.cells').querySelector = () => { throw new Error('broken by the test'); };").await;
+    page.script("document.querySelector('.cells').querySelector = () => { throw new Error('broken by the test'); };")
+        .await;
     gate.start_call("42").await;
     page.shows("#held", "2").await;
     eventually("two calls are placed", async || {

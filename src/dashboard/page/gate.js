@@ -19,6 +19,9 @@ export class Unreachable extends Error {
   }
 }
 
+/** What an error says of something that was asked for. Without an answer it may have been done all the same. */
+export const undone = (error) => `${error instanceof Unreachable ? "Not known to be done" : "Not done"}: ${error.message}.`;
+
 /** What the key opens, from the least to the most. */
 const SCOPES = ["read", "call", "admin"];
 const heard = new EventTarget();

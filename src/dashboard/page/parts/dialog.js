@@ -1,5 +1,6 @@
 // Dialogs: a question with a way out. Esc and Cancel change nothing, so what is under way is waited for; focus goes back to where it came from.
 
+import { undone } from "../gate.js";
 import { h, show } from "../element.js";
 import { toast } from "./toast.js";
 
@@ -16,7 +17,7 @@ let dialogs = 0;
  *   run?: () => Promise<T> | T, explain?: (error: Error) => string}} options
  * @returns {Promise<T | null>}
  */
-export function dialog({ title, body, confirm, kind = "primary", cancel = "Cancel", run = () => true, explain = (error) => `Not done: ${error.message}.` }) {
+export function dialog({ title, body, confirm, kind = "primary", cancel = "Cancel", run = () => true, explain = undone }) {
   const id = `dialog-${(dialogs += 1)}`;
   const came = document.activeElement;
   const trouble = h("p", { class: "trouble", role: "alert", hidden: true });
