@@ -132,3 +132,26 @@ async fn given_more_calls_than_a_page_then_the_rest_is_loaded_on_request() {
     page.shows("#held", "0").await;
     settles(0, rows).await;
 }
+
+#[actix::test]
+async fn given_a_tab_that_nobody_looks_at_then_its_table_is_read_again_when_somebody_does() {
+    let gate = Gate::builder().cap(9).start().await;
+    gate.put_business("42", "PRO").await;
+    gate.start_call("42").await;
+    let page = Browser::open(gate.address()).await;
+    let rows = async || page.texts(ROWS).await.len();
+    settles(1, rows).await;
+    let hidden_is = async |hidden: &str| {
+        let property = format!("Object.defineProperty(document, 'hidden', {{value: {hidden}, configurable: true}});");
+        page.script(&format!("{property} document.dispatchEvent(new Event('visibilitychange'));")).await;
+    };
+    hidden_is("true").await;
+    for held in ["2", "3"] {
+        gate.start_call("42").await;
+        page.shows("#held", held).await;
+    }
+    assert!(rows().await < 3, "nobody looks");
+
+    hidden_is("false").await;
+    settles(3, rows).await;
+}
