@@ -132,8 +132,6 @@ fn places() -> Vec<Place> {
         at("/debug/actors/sessions/{callId}").get(debug::session::get),
         at("/health/live").get(health::live),
         at("/health/ready").get(health::ready),
-        at("/").get(dashboard::page),
-        at("/assets/{path:.*}").get(dashboard::asset),
         at("/openapi.json").get(openapi::get),
         at("/docs").get(openapi::page::get),
         at("/docs/{part}").get(openapi::page::part),

@@ -70,7 +70,8 @@ fn the_document_names_the_routes_that_there_are_and_no_others() {
     let mut routes = BTreeMap::new();
     // HEAD asks for the same as GET (RFC 9110, 9.3.2), and is not said again.
     for (path, method) in routes::operations().into_iter().filter(|(_, method)| *method != Method::HEAD) {
-        routes.entry(as_described(path)).or_insert_with(BTreeSet::new).insert(method.to_string().to_lowercase());
+        let methods = routes.entry(as_described(path)).or_insert_with(BTreeSet::new);
+        assert!(methods.insert(method.as_str().to_lowercase()), "{method} {path} is there twice");
     }
     let document = as_json();
     let mut described = BTreeMap::new();
