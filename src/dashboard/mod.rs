@@ -48,6 +48,7 @@ const FILES: &[File] = files![
     SCRIPT "gate.js",
     SCRIPT "key.js",
     SCRIPT "names.js",
+    SCRIPT "reread.js",
     SCRIPT "shell.js",
     SCRIPT "stream.js",
     SCRIPT "theme.js",

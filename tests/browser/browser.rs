@@ -56,7 +56,7 @@ fn chromium() -> &'static str {
 fn program(name: &str, folder: &Path) -> Command {
     let mut command = Command::new(name);
     command.env_clear().env("HOME", folder).env("PATH", std::env::var_os("PATH").unwrap_or_default());
-    command.envs(std::env::var_os("XDG_CONFIG_HOME").map(|value| ("XDG_CONFIG_HOME", value))).current_dir(folder);
+    command.env("XDG_CONFIG_HOME", folder.join("config")).current_dir(folder);
     command
 }
 
@@ -147,9 +147,11 @@ impl Browser {
         self.click_on(Locator::Css(css), css).await;
     }
 
-    /// Clicks the button with these words, once there is one.
+    /// Clicks the button with these words, once there is one that can be pressed.
     pub(crate) async fn press(&self, words: &str) {
-        let path = format!("//button[normalize-space()='{words}' and not(ancestor::*[@hidden]) and not(@hidden)]");
+        let path = format!(
+            "//button[normalize-space()='{words}' and not(ancestor::*[@hidden]) and not(@hidden) and not(@disabled)]"
+        );
         self.click_on(Locator::XPath(&path), words).await;
     }
 
@@ -201,9 +203,11 @@ impl Browser {
         self.devtools("Emulation.setDeviceMetricsOverride", size).await;
     }
 
-    /// As if the system had this theme.
+    /// As if the system had this theme, and its user wanted no motion: colours half way between two themes are nobody's.
     pub(crate) async fn prefer(&self, theme: &str) {
-        let features = json!({"features": [{"name": "prefers-color-scheme", "value": theme}]});
+        let features = json!({"features": [
+            {"name": "prefers-color-scheme", "value": theme}, {"name": "prefers-reduced-motion", "value": "reduce"},
+        ]});
         self.devtools("Emulation.setEmulatedMedia", features).await;
     }
 

@@ -40,3 +40,15 @@ async fn given_a_call_that_nobody_knows_then_its_page_says_so() {
     page.goto(&format!("{}/#/calls/0198a0f4-7f0e-7000-8000-000000000001", gate.address())).await;
     page.mentions(".call [role=alert]", "There is no call with this id").await;
 }
+
+#[actix::test]
+async fn given_an_address_that_cannot_be_decoded_then_the_page_says_so_and_is_live() {
+    let gate = Gate::start().await;
+    let page = Browser::open(gate.address()).await;
+    page.goto(&format!("{}/#/calls/%", gate.address())).await;
+    page.reload().await;
+    page.shows("#connection", "Live").await;
+    page.mentions(".call [role=alert]", "call").await;
+    page.click(".back").await;
+    page.shows("#held", "0").await;
+}

@@ -6,6 +6,7 @@ use crate::browser::Browser;
 use crate::support::gate::Gate;
 use crate::support::wait::settles;
 
+const ESCAPE: char = '\u{e00c}';
 const ROWS: &str = ".calls-table tbody tr";
 
 async fn a_gate_with_calls_of_two() -> Gate {
@@ -38,6 +39,26 @@ async fn given_a_live_call_when_it_is_ended_and_confirmed_then_it_is_hung_up() {
     page.shows("#held", "0").await;
     page.mentions(".feed", "Hanging up").await;
     assert_eq!(gate.provider.live().await, 0);
+}
+
+#[actix::test]
+async fn given_an_end_that_the_gate_has_not_answered_when_escape_is_pressed_then_its_outcome_is_waited_for() {
+    let gate = Gate::start().await;
+    gate.put_business("42", "PRO").await;
+    let call = gate.start_call("42").await;
+    let page = Browser::open(gate.address()).await;
+    page.press("End").await;
+    gate.pause();
+    page.click("dialog button[type=submit]").await;
+    page.key(ESCAPE).await;
+    page.press("Keep it").await;
+    page.mentions("dialog", "End this call?").await;
+    assert_eq!(page.script("return document.querySelector('dialog').open").await, true);
+
+    gate.resume();
+    page.mentions("#toasts", "is being hung up").await;
+    page.hides("dialog").await;
+    gate.call_becomes(&call, "ended").await;
 }
 
 #[actix::test]
@@ -110,4 +131,27 @@ async fn given_more_calls_than_a_page_then_the_rest_is_loaded_on_request() {
     gate.provider.hang_up_all().await;
     page.shows("#held", "0").await;
     settles(0, rows).await;
+}
+
+#[actix::test]
+async fn given_a_tab_that_nobody_looks_at_then_its_table_is_read_again_when_somebody_does() {
+    let gate = Gate::builder().cap(9).start().await;
+    gate.put_business("42", "PRO").await;
+    gate.start_call("42").await;
+    let page = Browser::open(gate.address()).await;
+    let rows = async || page.texts(ROWS).await.len();
+    settles(1, rows).await;
+    let hidden_is = async |hidden: &str| {
+        let property = format!("Object.defineProperty(document, 'hidden', {{value: {hidden}, configurable: true}});");
+        page.script(&format!("{property} document.dispatchEvent(new Event('visibilitychange'));")).await;
+    };
+    hidden_is("true").await;
+    for held in ["2", "3"] {
+        gate.start_call("42").await;
+        page.shows("#held", held).await;
+    }
+    assert!(rows().await < 3, "nobody looks");
+
+    hidden_is("false").await;
+    settles(3, rows).await;
 }

@@ -2,6 +2,7 @@
 
 use crate::browser::Browser;
 use crate::support::gate::Gate;
+use crate::support::wait::eventually;
 
 const STALE: &str = "[data-notice=stale]";
 
@@ -46,4 +47,26 @@ async fn given_a_gate_that_falls_silent_then_the_page_is_stale_although_the_conn
     page.mentions(STALE, "silent for 20 s").await;
     gate.resume();
     page.shows("#connection", "Live").await;
+}
+
+#[actix::test]
+async fn given_a_card_that_fails_over_each_overview_then_the_connection_stands_and_the_rest_goes_on() {
+    let gate = a_gate_with_a_call().await;
+    let page = Browser::open(gate.address()).await;
+    page.shows("#held", "1").await;
+    page.script("document.querySelector('.cells').querySelector = () => { throw new Error('broken by the test'); };")
+        .await;
+    gate.start_call("42").await;
+    page.shows("#held", "2").await;
+    eventually("two calls are placed", async || {
+        let feed = page.text(".feed").await?;
+        (feed.matches("Call placed").count() == 2).then_some(())
+    })
+    .await;
+    eventually("the failure is in the console", async || {
+        page.complaints().await.iter().any(|line| line.contains("broken by the test")).then_some(())
+    })
+    .await;
+    assert_eq!(page.text("#connection").await.as_deref(), Some("Live"));
+    assert_eq!(page.text("#announcements").await.as_deref(), Some(""));
 }

@@ -1,10 +1,12 @@
 //! The page's files: how they are served, and what the page asks for.
 
 use actix_web::http::Method;
+use serde_json::Value;
 
 use crate::browser::Browser;
 use crate::support::gate::Gate;
 use crate::support::http::Ask;
+use crate::support::wait::settles;
 
 #[actix::test]
 async fn given_a_gate_with_keys_then_the_page_is_served_to_anybody_under_a_strict_policy() {
@@ -47,7 +49,8 @@ async fn given_the_page_at_work_then_nothing_breaks_its_policy_and_nobody_else_i
     gate.start_call("42").await;
     let page = Browser::open(gate.address()).await;
     page.shows("#held", "1").await;
-    page.mentions(".chart", "").await;
+    let drawn = "return [...document.querySelectorAll('.chart canvas')].some((canvas) => canvas.clientWidth > 0)";
+    settles(Value::from(true), async || page.script(drawn).await).await;
     page.click(".bar-tools button").await;
     page.click(".calls-table tbody a").await;
     page.mentions(".moment:last-child", "Call placed").await;

@@ -63,7 +63,7 @@ async fn given_only_a_keyboard_then_everything_is_reached_in_order_and_a_call_is
 async fn given_the_link_that_skips_then_it_leads_past_the_bar_and_the_page_stays() {
     let gate = Gate::start().await;
     let page = Browser::open(gate.address()).await;
-    page.shows("#connection", "Live").await;
+    page.shows("#held", "0").await;
     page.key(TAB).await;
     page.key(ENTER).await;
     assert_eq!(page.script("return document.activeElement.id").await, "main");

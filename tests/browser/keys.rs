@@ -56,6 +56,28 @@ async fn given_a_gate_with_keys_then_a_wrong_one_is_refused_and_a_right_one_last
 }
 
 #[actix::test]
+async fn given_a_page_at_work_when_another_key_is_tried_in_vain_then_it_goes_on_with_the_one_it_has() {
+    let gate = a_gate_with_keys().await;
+    let page = a_page_with_the_key(&gate, ADMIN).await;
+    page.shows("#held", "1").await;
+    page.click("[aria-label='API key']").await;
+    page.fill(FIELD, "a-wrong-key").await;
+    page.click(USE).await;
+    page.mentions("dialog .trouble", "does not know this key").await;
+    page.press("Cancel").await;
+    page.hides("dialog").await;
+
+    page.shows("#connection", "Live").await;
+    page.hides("[data-notice=locked]").await;
+    let disabled = "return document.querySelectorAll('main button[aria-disabled], main button:disabled').length";
+    assert_eq!(page.script(disabled).await, 0);
+    assert_eq!(page.script("return Object.values(sessionStorage)").await, json!([ADMIN]));
+    let call = crate::support::gate::a_call("42");
+    gate.ask(Ask::post("/api/calls").key(ADMIN).json(&call)).await.expect(201);
+    page.shows("#held", "2").await;
+}
+
+#[actix::test]
 async fn given_a_key_when_it_is_forgotten_then_the_page_asks_again() {
     let gate = a_gate_with_keys().await;
     let page = a_page_with_the_key(&gate, ADMIN).await;

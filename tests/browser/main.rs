@@ -17,3 +17,4 @@ mod keys;
 mod operations;
 mod overview;
 mod screenshots;
+mod stream;

@@ -16,24 +16,35 @@ const overview = new OverviewPage();
 let room = null;
 let latest = null;
 
-const rooms = () => new Set([overview, room]);
+const rooms = () => new Set(room ? [overview, room] : [overview]);
+
+/** Tells every room. One that fails takes none of the others with it. */
+function everywhere(tell) {
+  for (const each of rooms()) {
+    try {
+      tell(each);
+    } catch (error) {
+      console.error(error);
+    }
+  }
+}
 
 const stream = new Stream({
   path: "api/events/stream?overview=true",
   async prepare(signal) {
     const { events } = await read(`api/concurrent-metrics/events?limit=${EVENTS}`, signal);
-    for (const each of rooms()) each.begin(events);
+    everywhere((each) => each.begin(events));
     return String(events[0]?.position ?? 0);
   },
   hear({ type, data }) {
     if (type !== "overview") {
-      for (const each of rooms()) each.hear(data);
+      everywhere((each) => each.hear(data));
       return;
     }
     learnTime(data.at);
     latest = data;
     shell.update(data);
-    for (const each of rooms()) each.update(data);
+    everywhere((each) => each.update(data));
   },
   turn: (state, because) => shell.turn(state, because),
 });
@@ -47,12 +58,22 @@ const shell = new Shell({
   },
 });
 
+/** The call that the address names, if it names one. What cannot be decoded names a call that nobody knows. */
+function named(address) {
+  const [, callId = null] = /^#\/calls\/([^/]+)$/.exec(address) ?? [];
+  try {
+    return callId && decodeURIComponent(callId);
+  } catch {
+    return callId;
+  }
+}
+
 /** Shows what the address names: `#/` or `#/calls/ID`. */
 function enter() {
-  const call = /^#\/calls\/([^/]+)$/.exec(location.hash);
+  const callId = named(location.hash);
   const first = room === null;
   if (room instanceof CallPage) room.close();
-  room = call ? new CallPage(decodeURIComponent(call[1])) : overview;
+  room = callId ? new CallPage(callId) : overview;
   main.replaceChildren(room.element);
   document.title = `${room.title} · callgate`;
   if (latest) room.update(latest);
@@ -68,5 +89,5 @@ document.querySelector(".skip").addEventListener("click", (event) => {
 });
 onLocked(() => shell.turn("locked"));
 window.addEventListener("hashchange", enter);
-enter();
 stream.open();
+enter();

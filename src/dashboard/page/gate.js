@@ -19,6 +19,9 @@ export class Unreachable extends Error {
   }
 }
 
+/** What an error says of something that was asked for. Without an answer it may have been done all the same. */
+export const undone = (error) => `${error instanceof Unreachable ? "Not known to be done" : "Not done"}: ${error.message}.`;
+
 /** What the key opens, from the least to the most. */
 const SCOPES = ["read", "call", "admin"];
 const heard = new EventTarget();
@@ -30,12 +33,16 @@ export const lacks = (scope) => SCOPES.indexOf(scope) >= missing;
 /** Calls `listener` whenever it became known what the key lacks. */
 export const onScopes = (listener) => heard.addEventListener("scopes", listener);
 
+/** Calls `listener` whenever another key is used, or none. */
+export const onOtherKey = (listener) => heard.addEventListener("other-key", listener);
+
 /** Calls `listener` whenever the gate asks for a valid key. */
 export const onLocked = (listener) => heard.addEventListener("locked", listener);
 
 /** Another key: what the last one lacked says nothing any more. */
 export function forgetScopes() {
   missing = SCOPES.length;
+  heard.dispatchEvent(new Event("other-key"));
   heard.dispatchEvent(new Event("scopes"));
 }
 
@@ -68,11 +75,25 @@ export async function ask(method, path, { body, scope = "read", signal } = {}) {
     init.body = JSON.stringify(body);
     init.headers["Content-Type"] = "application/json";
   }
-  const response = await fetch(path, init).catch((error) => {
+  const unreachable = (error) => {
     throw signal?.aborted ? error : new Unreachable();
-  });
+  };
+  const response = await fetch(path, init).catch(unreachable);
   if (!response.ok) throw await refusal(response, scope);
-  return response.status === 204 ? null : response.json();
+  if (response.status === 204) return null;
+  return response.json().catch(unreachable);
+}
+
+/** How long a key that is tried may go without an answer. */
+const PROOF = 10_000;
+
+/** Tries a key that is not kept yet: it throws what the gate says against it, and nobody else on the page hears of that. */
+export async function prove(given) {
+  const init = { headers: { Authorization: `Bearer ${given}` }, cache: "no-store", signal: AbortSignal.timeout(PROOF) };
+  const response = await fetch("api/overview", init).catch(() => {
+    throw new Unreachable();
+  });
+  if (!response.ok) throw new Refusal(response.status, await response.json().catch(() => ({})));
 }
 
 /** Reads a resource. */

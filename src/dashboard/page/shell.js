@@ -1,6 +1,6 @@
 // What surrounds every page: who is shown, whether the figures are fresh, what everybody has to know, the key.
 
-import { ask, forgetScopes } from "./gate.js";
+import { forgetScopes, prove } from "./gate.js";
 import { h, say, show } from "./element.js";
 import { forget, keep, key } from "./key.js";
 import { nextTheme, theme } from "./theme.js";
@@ -9,6 +9,7 @@ import { chip } from "./parts/chip.js";
 import { dialog } from "./parts/dialog.js";
 import { field } from "./parts/field.js";
 import { icon } from "./parts/icon.js";
+import { toast } from "./parts/toast.js";
 import { clockTime, duration } from "./words.js";
 
 const LEDGERS = {
@@ -131,7 +132,7 @@ export class Shell {
   async askForKey() {
     if (document.querySelector("dialog[open]")) return;
     const { element, input } = field("API key", { type: "password", autocomplete: "off", spellcheck: "false" }, "Kept in this tab only, until it is closed.");
-    const before = key();
+    const known = key() !== null;
     const gone = h("button", { type: "button", class: "button quiet small" }, "Forget key");
     gone.addEventListener("click", () => {
       forget();
@@ -139,26 +140,21 @@ export class Shell {
       gone.closest("dialog").close();
       this.reopen();
     });
-    const done = await dialog({
-      title: before ? "Another API key" : "API key",
-      body: [h("p", {}, "Keys are made with ", h("code", {}, "callgate keys create"), ". Reading needs the scope read, ending calls the scope call, the rest admin."), element, before && gone].filter(Boolean),
+    const proven = await dialog({
+      title: known ? "Another API key" : "API key",
+      body: [h("p", {}, "Keys are made with ", h("code", {}, "callgate keys create"), ". Reading needs the scope read, ending calls the scope call, the rest admin."), element, known && gone].filter(Boolean),
       confirm: "Use key",
       run: async () => {
         const given = input.value.trim();
         if (!/^[\x21-\x7e]+$/.test(given)) throw new Error("a key is one word of visible ASCII characters");
-        keep(given);
-        try {
-          await ask("GET", "api/overview");
-        } catch (error) {
-          if (before) keep(before);
-          else forget();
-          throw error;
-        }
-        return true;
+        gone.disabled = true;
+        await prove(given).finally(() => (gone.disabled = false));
+        return given;
       },
       explain: (error) => error.status === 401 ? "The gate does not know this key." : `Not done: ${error.message}.`,
-    });
-    if (!done) return;
+    }).catch((error) => toast(`The key is not used: ${error.message}.`, "bad"));
+    if (!proven) return;
+    keep(proven);
     forgetScopes();
     this.reopen();
   }

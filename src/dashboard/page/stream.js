@@ -28,8 +28,13 @@ export function parser(hear) {
     else if (field === "data") event.data.push(value);
     else if (field === "id") event.id = value;
   };
+  let wasReturn = false;
   return (chunk) => {
-    const lines = (rest + chunk).split(/\r\n|\n|\r(?!$)/);
+    if (chunk === "") return;
+    // A line feed that begins a chunk may belong to the carriage return that ended the last one.
+    const text = wasReturn ? chunk.replace(/^\n/, "") : chunk;
+    wasReturn = chunk.endsWith("\r");
+    const lines = (rest + text).split(/\r\n|\n|\r/);
     rest = lines.pop();
     lines.forEach(line);
   };
@@ -91,17 +96,29 @@ export class Stream {
 
   async listen(attempt, position, awake) {
     const asked = { headers: { ...headers(), "Last-Event-ID": position }, cache: "no-store", signal: attempt.signal };
-    const response = await fetch(this.options.path, asked);
+    const unreachable = (error) => {
+      throw attempt.signal.aborted ? error : new Unreachable();
+    };
+    const response = await fetch(this.options.path, asked).catch(unreachable);
     if (!response.ok) throw await refusal(response);
     this.options.turn("live");
     this.pause = FIRST_PAUSE;
-    const feed = parser(({ type, data }) => this.options.hear({ type, data: JSON.parse(data) }));
+    const feed = parser((event) => this.hand(event));
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await reader.read().catch(unreachable);
       if (done) return;
       awake();
       feed(value);
+    }
+  }
+
+  /** What the page makes of an event is no matter of the connection, which goes on. */
+  hand({ type, data }) {
+    try {
+      this.options.hear({ type, data: JSON.parse(data) });
+    } catch (error) {
+      console.error(error);
     }
   }
 
@@ -113,8 +130,7 @@ export class Stream {
     }
     const wait = this.pause;
     this.pause = Math.min(this.pause * 2, LONGEST_PAUSE);
-    const reason = error instanceof TypeError ? new Unreachable().message : error.message;
     this.timer = setTimeout(() => this.open(), wait);
-    this.options.turn("lost", { reason, next: Date.now() + wait });
+    this.options.turn("lost", { reason: error.message, next: Date.now() + wait });
   }
 }

@@ -5,23 +5,31 @@ const NEXT = { auto: "light", light: "dark", dark: "auto" };
 
 /** @typedef {"auto" | "light" | "dark"} Theme */
 
-/** @returns {Theme} */
-export function theme() {
-  const chosen = localStorage.getItem(PLACE);
-  return chosen === "light" || chosen === "dark" ? chosen : "auto";
+let chosen = null;
+try {
+  chosen = localStorage.getItem(PLACE);
+} catch {
+  // A browser that blocks storage throws at the mere look.
 }
+
+/** @returns {Theme} */
+export const theme = () => chosen === "light" || chosen === "dark" ? chosen : "auto";
 
 /** Chooses the next theme; everything that paints by itself hears the event `themechange`. */
 export function nextTheme() {
-  const next = NEXT[theme()];
-  localStorage.setItem(PLACE, next);
+  chosen = NEXT[theme()];
+  try {
+    localStorage.setItem(PLACE, chosen);
+  } catch {
+    // It is shown for as long as the page is open.
+  }
   show();
 }
 
 function show() {
-  const chosen = theme();
-  if (chosen === "auto") delete document.documentElement.dataset.theme;
-  else document.documentElement.dataset.theme = chosen;
+  const wanted = theme();
+  if (wanted === "auto") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = wanted;
   document.dispatchEvent(new Event("themechange"));
 }
 

@@ -8,15 +8,13 @@ import { chip, fixedChip } from "../parts/chip.js";
 import { icon } from "../parts/icon.js";
 import { toast } from "../parts/toast.js";
 import { grow, settle } from "../clock.js";
+import { Reread } from "../reread.js";
 import { dayAndTime, duration, UNKNOWN } from "../words.js";
 import { nameOf, onNames } from "../names.js";
 import { direction, LIVE, state } from "./states.js";
 import { endCall, forceEnd } from "./ending.js";
 import { ending } from "./sentences.js";
 import { Timeline } from "./timeline.js";
-
-/** Between two readings, at least. */
-const PAUSE = 500;
 
 const FACTS = [
   ["Business", (call) => call.businessId],
@@ -83,7 +81,8 @@ export class CallPage {
           h("p", { class: "call-id" }, h("span", { class: "mono" }, callId), copy)),
         h("p", { class: "call-length" }, this.length, this.lengthLabel), this.actions),
       this.trouble, this.body);
-    onNames(() => this.call && this.show());
+    this.forgo = onNames(() => this.call && this.show());
+    this.reread = new Reread(() => this.read());
     this.refresh();
   }
 
@@ -99,26 +98,17 @@ export class CallPage {
     if (this.call?.status === "terminating") this.refresh();
   }
 
-  /** Reads the call again, soon, and never twice at once. */
+  /** Reads the call again, soon. */
   refresh() {
-    if (this.reading) {
-      this.again = true;
-      return;
-    }
-    if (this.timer || this.closed) return;
-    this.timer = setTimeout(() => this.read(), Math.max(0, (this.due ?? 0) - performance.now()));
+    this.reread.ask();
   }
 
   close() {
-    this.closed = true;
-    clearTimeout(this.timer);
+    this.reread.close();
+    this.forgo();
   }
 
   async read() {
-    this.timer = 0;
-    this.due = performance.now() + PAUSE;
-    this.reading = true;
-    this.again = false;
     const path = `api/calls/${encodeURIComponent(this.callId)}`;
     try {
       const [call, { events }] = await Promise.all([read(path), read(`${path}/events`)]);
@@ -132,8 +122,6 @@ export class CallPage {
       show(this.body, Boolean(this.call));
       say(this.trouble, error.status === 404 ? "There is no call with this id." : `The call cannot be read: ${error.message}.`);
     }
-    this.reading = false;
-    if (this.again) this.refresh();
   }
 
   show() {

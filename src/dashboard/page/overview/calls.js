@@ -13,12 +13,11 @@ import { endCall } from "../call/ending.js";
 import { count, counted, shortId, UNKNOWN } from "../words.js";
 import { nameOf, onNames } from "../names.js";
 import { meet } from "../call/known.js";
+import { Reread } from "../reread.js";
 
 /** Calls of one page. */
 const PAGE = 200;
-/** Between two readings of the table, at least. */
-const PAUSE = 500;
-/** Long calls and quiet gates: read it again after this even if nothing was heard. */
+/** Long calls, quiet gates, and what lies beyond the first page: all of it is read again after this even if nothing was heard. */
 const REST = 30_000;
 
 const COLUMNS = ["State", "Business", "Plan", "Direction", "Agent", "Number", "Age"];
@@ -66,12 +65,13 @@ function row(first) {
 export class Calls {
   constructor() {
     this.calls = [];
+    /** Those that ended since the last reading began, which may still have seen them. */
+    this.ended = new Set();
     this.pages = 1;
     this.next = null;
-    this.due = 0;
-    this.reading = false;
-    this.again = false;
+    this.whole = true;
     this.failed = "";
+    this.reread = new Reread(() => this.read());
     const search = field("Search", { type: "search", placeholder: "Business, agent, number or id", autocomplete: "off", spellcheck: "false" });
     search.element.classList.add("search");
     search.element.querySelector("label").classList.add("unseen");
@@ -88,12 +88,13 @@ export class Calls {
         h("th", { role: "columnheader", scope: "col" }, h("span", { class: "unseen" }, "Actions")))),
       this.rows);
     this.nothing = h("p", { class: "empty" });
+    this.trouble = h("p", { class: "trouble", role: "alert", hidden: true });
     this.shown = h("p", { class: "hint", role: "status" });
     this.more = h("button", { type: "button", class: "button plain small", hidden: true }, "Load more");
     this.total = h("span", { class: "hint" });
     this.element = card("Live calls", { class: "calls", side: [this.total] },
       h("div", { class: "filters", role: "search", "aria-label": "Live calls" }, search.element, status.element, way.element, plan.element),
-      h("div", { class: "scroll" }, this.table), this.nothing,
+      this.trouble, h("div", { class: "scroll" }, this.table), this.nothing,
       h("div", { class: "table-foot" }, this.shown, this.more));
     this.search.addEventListener("input", () => this.show());
     this.way.addEventListener("change", () => this.show());
@@ -104,7 +105,7 @@ export class Calls {
       this.refresh();
     });
     onNames(() => this.show());
-    setInterval(() => document.hidden || this.refresh(), REST);
+    setInterval(() => this.refresh(), REST);
   }
 
   update({ plans, calls }) {
@@ -118,14 +119,19 @@ export class Calls {
     this.plan.value = plans.some((plan) => plan.plan === chosen) ? chosen : "";
   }
 
-  /** Something has changed: reads the table again, soon, and never twice at once. */
+  /** Reads all that is loaded again, soon. */
   refresh() {
-    if (this.reading) {
-      this.again = true;
-      return;
+    this.whole = true;
+    this.reread.ask();
+  }
+
+  /** An event was heard. What it changes is on the first page, or gone. */
+  hear({ type, callId }) {
+    if (type === "CallEnded") {
+      this.ended.add(callId);
+      this.calls = this.calls.filter((call) => call.callId !== callId);
     }
-    if (this.timer) return;
-    this.timer = setTimeout(() => this.read(), Math.max(0, this.due - performance.now()));
+    this.reread.ask();
   }
 
   restart() {
@@ -134,30 +140,43 @@ export class Calls {
   }
 
   async read() {
-    this.timer = 0;
-    this.due = performance.now() + PAUSE;
-    this.reading = true;
-    this.again = false;
+    const { whole } = this;
+    this.whole = false;
+    this.ended.clear();
     try {
-      const chosen = this.status.value;
-      const found = [];
-      let cursor = null;
-      for (let page = 0; page < this.pages; page += 1) {
-        const query = new URLSearchParams({ status: chosen || LIVE.join(), limit: String(PAGE) });
-        if (cursor) query.set("cursor", cursor);
-        const answer = await read(`api/calls?${query}`);
-        found.push(...answer.calls);
-        cursor = answer.nextCursor;
-        if (!cursor) break;
-      }
-      [this.calls, this.next, this.failed] = [found, cursor, ""];
+      const { found, next } = whole ? await this.pagesUpTo(this.pages) : await this.pagesUpTo(1);
+      const beyond = whole || !next ? [] : this.beyond(found);
+      this.calls = [...found, ...beyond].filter((call) => !this.ended.has(call.callId));
+      this.failed = "";
+      if (whole || beyond.length === 0) this.next = next;
       found.forEach(meet);
     } catch (error) {
+      this.whole ||= whole;
       this.failed = error.message;
     }
-    this.reading = false;
     this.show();
-    if (this.again) this.refresh();
+  }
+
+  async pagesUpTo(last) {
+    const chosen = this.status.value;
+    const found = [];
+    let next = null;
+    for (let page = 0; page < last; page += 1) {
+      const query = new URLSearchParams({ status: chosen || LIVE.join(), limit: String(PAGE) });
+      if (next) query.set("cursor", next);
+      const answer = await read(`api/calls?${query}`);
+      found.push(...answer.calls);
+      next = answer.nextCursor;
+      if (!next) break;
+    }
+    return { found, next };
+  }
+
+  /** What was loaded of the pages after the first one: whatever is older than its last call. */
+  beyond(first) {
+    const known = new Set(first.map((call) => call.callId));
+    const since = first.at(-1)?.createdAt ?? "";
+    return this.calls.filter((call) => call.createdAt <= since && !known.has(call.callId));
   }
 
   matches(call) {
@@ -176,8 +195,10 @@ export class Calls {
     reconcile(this.rows, shown, (call) => call.callId, row);
     if (focused && !this.rows.contains(document.activeElement)) this.search.focus({ preventScroll: true });
     show(this.table.parentElement, shown.length > 0);
-    show(this.nothing, shown.length === 0);
-    say(this.nothing, this.failed ? `The calls cannot be read: ${this.failed}.` : filtered ? "No live call matches the search." : "No live calls. They appear here as they start.");
+    show(this.trouble, this.failed !== "");
+    say(this.trouble, this.failed && `The calls cannot be read: ${this.failed}.${this.calls.length > 0 ? " These are from before." : ""}`);
+    show(this.nothing, shown.length === 0 && (this.failed === "" || this.calls.length > 0));
+    say(this.nothing, filtered ? "No live call matches the search." : "No live calls. They appear here as they start.");
     say(this.shown, this.next ? `${count(shown.length)} of the ${count(this.calls.length)} calls that are loaded` : filtered ? `${count(shown.length)} of ${counted(this.calls.length, "call")}` : "");
     show(this.more, Boolean(this.next));
   }

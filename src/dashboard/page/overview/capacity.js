@@ -34,6 +34,8 @@ export class Capacity {
     this.state = chip();
     this.pause = action("Pause", { scope: "admin", mark: "pause", run: () => this.turn() });
     this.cap = action("Change cap", { scope: "admin", kind: "quiet", run: () => this.changeCap() });
+    // Both start from what is: until that is known there is nothing to change.
+    this.pause.disabled = this.cap.disabled = true;
     this.held = h("span", { class: "figure", id: "held" }, UNKNOWN);
     this.of = h("span", { class: "big-of" });
     this.facts = { available: fact("Free"), overflow: fact("Overflow"), used: fact("In use") };
@@ -50,6 +52,7 @@ export class Capacity {
 
   update(overview) {
     this.overview = overview;
+    this.pause.disabled = this.cap.disabled = false;
     const { pool } = overview;
     this.state.update(standing(overview));
     this.pause.say(pool.paused ? "Resume" : "Pause");

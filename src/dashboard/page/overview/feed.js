@@ -104,7 +104,7 @@ export class Feed {
   /** Asks for the calls of which only later events are known; those on screen first, a few at a time. */
   async learn() {
     const unknown = this.lines.find(({ event }) => !NOTES.has(event.type) && !known(event.callId) && !this.asked.has(event.callId));
-    if (!unknown || this.learning) return;
+    if (!unknown || this.learning || document.hidden) return;
     this.learning = true;
     if (this.asked.size > 1000) this.asked.clear();
     this.asked.add(unknown.event.callId);

@@ -46,6 +46,6 @@ export class OverviewPage {
 
   hear(event) {
     this.feed.add(event);
-    if (event.type !== "AdmissionRejected" && event.type !== "PoolChanged") this.calls.refresh();
+    if (event.type !== "AdmissionRejected" && event.type !== "PoolChanged") this.calls.hear(event);
   }
 }

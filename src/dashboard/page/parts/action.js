@@ -1,6 +1,6 @@
 // A button that does something at the gate. It is busy meanwhile, and says why where the key does not open it.
 
-import { lacks, onScopes } from "../gate.js";
+import { lacks, onScopes, undone } from "../gate.js";
 import { h } from "../element.js";
 import { icon } from "./icon.js";
 import { toast } from "./toast.js";
@@ -36,7 +36,7 @@ export function action(words, { scope = "read", kind = "plain", mark, label, run
     try {
       await run(button);
     } catch (error) {
-      toast(lacks(scope) ? `${because(scope)} The gate says: ${error.message}.` : `Not done: ${error.message}.`, "bad");
+      toast(lacks(scope) ? `${because(scope)} The gate says: ${error.message}.` : undone(error), "bad");
     } finally {
       button.removeAttribute("aria-busy");
     }

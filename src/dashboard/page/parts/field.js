@@ -7,7 +7,7 @@ let fields = 0;
 /** @returns {{element: HTMLElement, input: HTMLInputElement}} */
 export function field(label, attributes = {}, hint = "") {
   const id = `field-${(fields += 1)}`;
-  const input = h("input", { id, class: "input", "aria-describedby": hint && `${id}-hint`, ...attributes });
+  const input = h("input", { id, class: "input", "aria-describedby": hint ? `${id}-hint` : null, ...attributes });
   return { element: h("div", { class: "field" }, h("label", { for: id }, label), input, hint && h("p", { id: `${id}-hint`, class: "hint" }, hint)), input };
 }
 
