@@ -8,7 +8,7 @@
 //! | `expectation` | how many calls it must be, and who says so |
 //! | `tenants` | the businesses that the drill brings |
 //! | `at_once`, `inbound`, `provider_full`, `crash` | tests A, B, C and D: what happened, and what follows |
-//! | `restart` | who kills a replica, and what is seen of it |
+//! | `restart`, `command` | who kills a replica, and what is seen of it |
 //! | `deployment` | a gate and a provider of the drill's own |
 //! | `gate`, `simulator`, `told` | the two sides over HTTP, and what callers are told |
 //! | `report`, `bar` | what is shown |
@@ -16,6 +16,7 @@
 
 mod at_once;
 mod bar;
+mod command;
 mod crash;
 mod deployment;
 mod expectation;
@@ -38,6 +39,7 @@ use super::application::stop_signal;
 use super::{ConfigFile, Failure, Format, print_json, print_line};
 use crate::settings::{Secret, Settings};
 use bar::Bars;
+use command::RestartCommand;
 use deployment::Deployment;
 use expectation::{Authority, Bought, LiveCalls};
 use gate::{Gate, Trouble};
@@ -144,7 +146,7 @@ impl Arguments {
             live_calls: if self.with_live_calls { LiveCalls::Accept } else { LiveCalls::Refuse },
         };
         let means = match &self.restart {
-            Some(command) => Means::Command(command.clone()),
+            Some(command) => Means::Command(RestartCommand::new(command.clone())),
             None if std::io::stderr().is_terminal() => Means::Operator,
             None => Means::None(NO_RESTART),
         };
@@ -161,11 +163,18 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let (stage, mut means) = or_interrupted(prepare).await?;
     let bars = Bars::new();
     let played = or_interrupted(play(&stage, &arguments, &mut means, &bars)).await;
-    let left = or_interrupted(async { Ok::<_, Failure>(stage.tidy_up().await) }).await;
-    let left_behind = match left {
-        Ok(Ok(())) => None,
-        Ok(Err(Trouble(left))) | Err(Failure::Check(left) | Failure::Usage(left)) => Some(left),
+    let concluded = or_interrupted(async { Ok(means.conclude(&stage.gates, &bars).await) }).await;
+    let concluded = match concluded {
+        Ok(concluded) => concluded,
+        Err(_) => means.give_up(&stage.gates).await,
     };
+    let left = or_interrupted(async { Ok(stage.tidy_up().await) }).await;
+    let left = match left {
+        Ok(left) => left,
+        Err(Failure::Check(left) | Failure::Usage(left)) => Err(Trouble(left)),
+    };
+    let left: Vec<_> = [concluded, left].into_iter().filter_map(|left| left.err().map(|Trouble(left)| left)).collect();
+    let left_behind = (!left.is_empty()).then(|| left.join("; "));
     let outcomes = played.inspect_err(|_| {
         if let Some(left) = &left_behind {
             eprintln!("callgate: left behind: {left}");
