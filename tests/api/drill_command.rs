@@ -209,6 +209,8 @@ async fn what_cannot_be_understood_is_told() {
     refused(&drill(&gate, &["--cap", "0"]), "--cap");
     refused(&gate.run(&["drill", "--simulator", "http://127.0.0.1:9"]), "--url");
     refused(&gate.run(&["drill", "--url", "callgate"]), "http://");
+    let away = gate.run(&["drill", "--url", gate.address(), "--url", "http://callgate.invalid"]);
+    refused(&away, "--url http://callgate.invalid: name a key of scope admin with --key or CALLGATE_KEY");
     let nobody = gate.run(&["drill", "--url", "http://127.0.0.1:9"]);
     assert_eq!(nobody.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&nobody.stderr).contains("no gate answers at http://127.0.0.1:9"), "{nobody:?}");
@@ -279,5 +281,20 @@ async fn i1_given_a_restart_when_it_is_interrupted_in_between_then_the_gate_is_s
     assert_eq!(command.exit().code(), Some(1));
     assert!(command.log().contains("interrupted"), "{}", command.log());
     assert!(!command.log().contains("left behind"), "{}", command.log());
+    assert_nothing_is_left(&gate, &before).await;
+}
+
+#[actix::test]
+async fn given_calls_that_are_being_placed_when_the_terminal_closes_then_none_of_them_stays() {
+    let gate = Gate::builder().cap(60).provider_cap(60).start().await;
+    let before = gate.provider.behaviour().await;
+    let target = ["drill", "--url", gate.address(), "--simulator", &gate.provider.address, "A"];
+    let mut command = gate.start_command(&target);
+    eventually("calls are placed", async || (gate.provider.dialled().await > 0).then_some(())).await;
+
+    command.hang_up();
+
+    assert_eq!(command.exit().code(), Some(1));
+    assert!(command.log().contains("interrupted"), "{}", command.log());
     assert_nothing_is_left(&gate, &before).await;
 }

@@ -35,9 +35,10 @@ mod told;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
+use super::admin_key::AdminKey;
 use super::application::stop_signal;
 use super::{ConfigFile, Failure, Format, print_json, print_line};
-use crate::settings::{Secret, Settings};
+use crate::settings::Settings;
 use bar::Bars;
 use command::RestartCommand;
 use deployment::Deployment;
@@ -62,10 +63,11 @@ Tests:
 What it does:
   Without --url the drill starts a gate and a simulated provider of its own, on a temporary database, with the settings
   of --config and the environment. It touches no other database, Redis or provider, and kills the gate itself in D.
-  With --url it drills gates that run. Their provider must be a simulated one (`callgate simulator`): the drill dials.
+  With --url it drills gates that run; replicas behind one address must share a provider. Their provider must be a simulated one (`callgate simulator`): the drill dials.
   It proves that before it dials, by having the gate hang up a call there. It registers businesses named
   callgate-drill-…, takes every free slot, and removes all of that again, also after Ctrl-C. The settings of the gate
-  stay as they are.
+  stay as they are. A command of --restart that was begun is waited for, up to a minute, after Ctrl-C too; a second
+  Ctrl-C cuts it short.
 
 Examples:
   callgate drill
@@ -75,7 +77,7 @@ Examples:
       --restart 'docker kill -s KILL callgate-1 && docker start callgate-1' --json
 
 Environment:
-  CALLGATE_KEY            as --key
+  CALLGATE_KEY            as --key, which every gate but one on loopback needs
   CALLGATE__SECTION__KEY  as for `callgate serve`
 
 Exit codes:
@@ -94,9 +96,8 @@ pub(super) struct Arguments {
     /// A running gate; once for each replica, which are asked in turn. Without it the drill starts a gate itself
     #[arg(long, value_name = "URL")]
     url: Vec<String>,
-    /// An API key of scope admin; without it the admin key of the configuration
-    #[arg(long, value_name = "KEY", env = "CALLGATE_KEY", hide_env_values = true)]
-    key: Option<String>,
+    #[command(flatten)]
+    key: AdminKey,
     /// The simulated provider that the gate uses; without it the one that the gate names
     #[arg(long, value_name = "URL", requires = "url")]
     simulator: Option<String>,
@@ -136,9 +137,8 @@ impl Arguments {
             };
             return Ok((target, Means::Own(Box::new(deployment))));
         }
-        let key =
-            || self.key.clone().or_else(|| settings.auth.admin_key.as_ref().map(Secret::expose).map(str::to_owned));
-        let gates: Result<Vec<_>, _> = self.url.iter().map(|url| Gate::new(url, key())).collect();
+        let gate = |url: &String| Gate::new(url, self.key.at(url, settings)?);
+        let gates: Result<Vec<_>, _> = self.url.iter().map(gate).collect();
         let target = Target {
             gates: gates?,
             simulator: self.simulator.as_deref().map(Simulator::new).transpose()?,
