@@ -1,9 +1,11 @@
 //! API keys and what they open.
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::support::gate::{Gate, a_call};
 use crate::support::http::{Answer, Ask};
+use crate::support::process::callgate;
 use crate::support::wait::eventually;
 
 const ADMIN: &str = "the-admins-key-of-the-tests";
@@ -161,4 +163,74 @@ async fn without_any_key_everything_is_open_on_loopback_and_a_warning_says_so() 
     let warned = gate.log().lines().any(|line| line.contains("WARN") && line.to_lowercase().contains("key"));
     assert!(warned, "{}", gate.log());
     assert_eq!(gate.get("/api/calls").await.expect(200)["nextCursor"], Value::Null);
+}
+
+#[actix::test]
+async fn keys_are_listed_in_columns_and_as_json_and_revoked_by_the_beginning_of_their_ids() {
+    let gate = Gate::start().await;
+    let run = |arguments: &[&str]| gate.run(&[&["keys"], arguments].concat());
+    let text = |arguments: &[&str]| {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(text(&["list"]).contains("there are no keys"));
+    let made: Value = serde_json::from_str(&text(&["create", "--name", "a long name", "--json"])).unwrap();
+    let key = made["key"].as_str().unwrap();
+    assert_eq!(
+        (&made["name"], &made["scope"], &made["revokedAt"]),
+        (&json!("a long name"), &json!("call"), &Value::Null)
+    );
+    text(&["create", "--name", "x", "--scope", "read"]);
+
+    let listed = text(&["list"]);
+    let lines: Vec<&str> = listed.lines().collect();
+    let place = |name: &str| lines[0].find(name).unwrap();
+    for (line, scope, name) in [(lines[1], "call", "a long name"), (lines[2], "read", "x")] {
+        assert!(line[place("SCOPE")..].starts_with(scope), "{listed}");
+        assert!(line[place("NAME")..].starts_with(name), "{listed}");
+        assert_eq!(&line[place("STATE")..], "active", "{listed}");
+    }
+    let document: Value = serde_json::from_str(&text(&["list", "--json"])).unwrap();
+    let ids: Vec<&str> = document["keys"].as_array().unwrap().iter().map(|key| key["id"].as_str().unwrap()).collect();
+    assert_eq!((ids.len(), ids[0]), (2, made["id"].as_str().unwrap()));
+    assert!(!document.to_string().contains(key), "{document}");
+
+    let shared = ids[0].bytes().zip(ids[1].bytes()).take_while(|(one, other)| one == other).count();
+    let several = run(&["revoke", &ids[0][..shared]]);
+    assert_eq!(several.status.code(), Some(2), "{several:?}");
+    assert!(
+        text(&["revoke", &ids[0][..=shared]]).starts_with(&format!("revoked {} \"a long name\" scope call", ids[0]))
+    );
+    let again = run(&["revoke", ids[0]]);
+    assert_eq!(again.status.code(), Some(1), "{again:?}");
+    assert!(text(&["list"]).lines().nth(1).unwrap().contains("revoked 20"));
+}
+
+#[test]
+fn a_scope_that_is_none_is_refused_with_those_that_there_are_and_the_last_admin_key_goes_with_a_warning() {
+    let folder = TempDir::new().unwrap();
+    let run = |arguments: &[&str], admin_key: &str| {
+        let mut command = callgate(folder.path());
+        command.env("CALLGATE__AUTH__ADMIN_KEY", admin_key).arg("keys").args(arguments).output().unwrap()
+    };
+    let refused = run(&["create", "--name", "a", "--scope", "root"], "");
+    let error = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(2), "{error}");
+    assert!(error.contains("'root'") && error.contains("read, call, admin"), "{error}");
+
+    let warned_of = |admin_key: &str, others: &[&str]| {
+        for scope in others {
+            run(&["create", "--name", "other", "--scope", scope], "");
+        }
+        let made = run(&["create", "--name", "a", "--scope", "admin", "--json"], "");
+        let made: Value = serde_json::from_slice(&made.stdout).unwrap();
+        let revoked = run(&["revoke", made["id"].as_str().unwrap()], admin_key);
+        assert_eq!(revoked.status.code(), Some(0), "{revoked:?}");
+        String::from_utf8(revoked.stderr).unwrap()
+    };
+    assert!(warned_of("", &[]).contains("the last key of scope admin, and the last key at all"));
+    assert_eq!(warned_of("in-the-configuration", &[]), "");
+    assert!(warned_of("", &["call"]).contains("the last key of scope admin: "));
+    assert_eq!(warned_of("", &["admin"]), "");
 }

@@ -2,7 +2,6 @@
 //! rules make of that.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use callgate_rig::Prometheus;
 use serde_json::{Value, json};
@@ -14,9 +13,6 @@ use crate::support::wait::{eventually, settles};
 const RULES: &str = include_str!("../../deploy/prometheus-rules.yml");
 const DASHBOARD: &str = include_str!("../../deploy/grafana/callgate.json");
 const TOKEN: &str = "the-scrapers-token";
-
-/// Less than a Prometheus waits that scrapes every five seconds.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 fn watching(cluster: &Cluster) -> Prometheus {
     let mut configuration = include_str!("../../deploy/prometheus.yml").to_owned();
@@ -134,7 +130,7 @@ async fn a_scrape_does_not_wait_for_a_database_that_is_away() {
     cluster.put_businesses(&["b1"]).await;
     cluster.replica(1).start_call("b1").await;
     let scraped = async |cluster: &Cluster| {
-        let ask = Ask::get("/metrics").key(TOKEN).patient(PATIENCE);
+        let ask = Ask::get("/metrics").key(TOKEN);
         let answer = ask.send(cluster.replica(2).address()).await.expect("the scrape is answered in time");
         assert_eq!(answer.code(), 200, "{answer}");
         answer.text()

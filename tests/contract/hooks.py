@@ -6,6 +6,7 @@ Loaded by tests/contract/run. The secrets are those that tests/contract/run give
 import base64
 import hashlib
 import hmac
+import itertools
 import os
 import time
 from urllib.parse import parse_qsl
@@ -21,6 +22,7 @@ schemathesis.openapi.format("country", st.sampled_from(["US", "gb", "DE"]))
 schemathesis.openapi.format("plan", st.sampled_from(["PAYG", "STARTER", "PRO", "ENTERPRISE"]))
 
 SIGN = "sign"
+NUMBERS = itertools.count(1)
 WEBHOOK_SECRET = os.environ["CONTRACT_WEBHOOK_SECRET"].encode()
 TWILIO_SID = os.environ["CONTRACT_TWILIO_SID"]
 TWILIO_TOKEN = os.environ["CONTRACT_TWILIO_TOKEN"].encode()
@@ -34,15 +36,19 @@ def filter_case(context, case):
 
 @schemathesis.hook
 def filter_path_parameters(context, path_parameters):
-    """Two names are the gate's own, and refused with 400."""
-    return (path_parameters or {}).get("businessId") not in ("999999", "unassigned")
+    """Two names are the gate's own, and refused with 400. The business that tests/contract/run registers stays."""
+    gone = ("999999", "unassigned", "42") if context.operation.method == "delete" else ("999999", "unassigned")
+    alone = context.operation.path == "/api/businesses/{businessId}"
+    return not (alone and (path_parameters or {}).get("businessId") in gone)
 
 
 @schemathesis.hook
 def map_body(context, body):
-    """Whoever signs for the carrier has the carrier's account."""
+    """Whoever signs for the carrier has the carrier's account; every other call is that of a business that there is."""
     if isinstance(body, dict) and isinstance(body.get("AccountSid"), str):
         return {**body, "AccountSid": TWILIO_SID}
+    if context.operation.path == "/api/calls" and isinstance(body, dict) and isinstance(body.get("businessId"), str):
+        return {**body, "businessId": "42"} if len(repr(body)) % 2 else body
     return body
 
 
@@ -67,3 +73,7 @@ def sign(request):
 @schemathesis.hook
 def before_call(context, case, kwargs):
     kwargs.setdefault("auth", sign)
+    # Under one key the second call would be a replay, or be refused.
+    key = (case.headers or {}).get("Idempotency-Key")
+    if key and len(key) < 200:
+        case.headers["Idempotency-Key"] = f"{key}-{next(NUMBERS)}"

@@ -181,7 +181,7 @@ impl fmt::Display for Report {
                 writeln!(formatter, "   - {line}")?;
             }
             if let Some(reason) = outcome.verdict.reason() {
-                writeln!(formatter, "   {}: {reason}", verdict)?;
+                writeln!(formatter, "   {verdict}: {reason}")?;
             }
         }
         writeln!(formatter)?;

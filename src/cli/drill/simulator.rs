@@ -49,10 +49,7 @@ impl Simulator {
     pub(super) async fn state(&self) -> Result<State, Trouble> {
         let mut state = body_of(&format!("GET {}/sim/state", self.url()), self.0.get("/sim/state").await)?;
         let strange = || Trouble(format!("{} does not answer as a simulated provider does", self.url()));
-        let calls = match state["calls"].take() {
-            Value::Array(calls) => calls,
-            _ => return Err(strange()),
-        };
+        let Value::Array(calls) = state["calls"].take() else { return Err(strange()) };
         let live = state["live"].as_u64().ok_or_else(strange)?;
         let cap = state["cap"].as_u64().and_then(|cap| cap.try_into().ok()).ok_or_else(strange)?;
         Ok(State { cap, live, calls })

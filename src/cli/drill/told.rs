@@ -98,11 +98,12 @@ impl Tally {
 
     /// In one line.
     pub(super) fn words(&self) -> String {
-        let mut words = format!("{} admitted, {} refused for want of a slot", self.admitted.len(), self.refused.len());
-        for (other, count) in &self.others {
-            words.push_str(&format!(", {count} told {other}"));
-        }
-        words
+        let mut words = vec![
+            format!("{} admitted", self.admitted.len()),
+            format!("{} refused for want of a slot", self.refused.len()),
+        ];
+        words.extend(self.others.iter().map(|(other, count)| format!("{count} told {other}")));
+        words.join(", ")
     }
 
     /// The seconds that the refused are told to wait, as in `60 to 66 s`; none where one is not told so.

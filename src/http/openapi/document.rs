@@ -100,7 +100,6 @@ pub fn document() -> Document {
         (name = "Reconciliation", description = "Sweeps: the gate compared with the provider, and corrected."),
         (name = "Webhooks", description = "What the provider and the carrier send. A 2xx means that it is stored."),
         (name = "Watching", description = "Counts, events and metrics."),
-        (name = "Dashboard", description = "The same for people."),
         (name = "Debugging", description = "The actors as they are."),
         (name = "Health", description = "For load balancers and orchestrators."),
         (name = "Dashboard", description = "The operator's page."),
