@@ -35,7 +35,8 @@ impl AdminKey {
 
 /// Whether a host is named that is not this machine.
 fn leads_away(url: &str) -> bool {
-    let parsed: Option<Uri> = url.parse().ok();
+    // Without a scheme it is no address, and is told so.
+    let parsed: Option<Uri> = url.parse().ok().filter(|uri: &Uri| uri.scheme().is_some());
     let Some(host) = parsed.as_ref().and_then(Uri::host) else { return false };
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     !address.map_or_else(|_| host.eq_ignore_ascii_case("localhost"), |address| address.is_loopback())
@@ -56,6 +57,7 @@ mod tests {
     #[case("http://127.0.0.1@callgate.example.com", true)]
     #[case("http://localhost.example.com", true)]
     #[case("http://127.0.0.1.example.com", true)]
+    #[case("callgate", false)]
     #[case("http://10.0.0.1:8080", true)]
     #[case("http://[2001:db8::1]", true)]
     fn only_loopback_is_this_machine(#[case] url: &str, #[case] away: bool) {

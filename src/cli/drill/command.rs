@@ -37,7 +37,7 @@ impl RestartCommand {
 
     /// Runs it to its end. Whoever does not wait that long leaves it running.
     pub(super) async fn carry_out(&mut self, patience: Duration) -> Result<(), Trouble> {
-        self.running = Some(Running::start(&self.line).map_err(unusable)?);
+        self.running = Some(Running::start(&self.line).map_err(|error| unusable(&error))?);
         match self.end(patience).await {
             Some(ended) => ended,
             None => Err(Trouble(format!("the restart command does not end within {} s", patience.as_secs()))),
@@ -56,7 +56,7 @@ impl RestartCommand {
                     self.running = None;
                     return Some(ended);
                 }
-                Err(error) => return Some(Err(unusable(error))),
+                Err(error) => return Some(Err(unusable(&error))),
             }
         }
         Some(Ok(()))
@@ -102,7 +102,7 @@ impl Drop for Running {
     }
 }
 
-fn unusable(error: std::io::Error) -> Trouble {
+fn unusable(error: &std::io::Error) -> Trouble {
     Trouble(format!("the restart command cannot be run: {error}"))
 }
 
