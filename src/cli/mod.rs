@@ -1,5 +1,6 @@
 //! The command line: parses, wires the rooms together, runs.
 
+mod admin_key;
 mod application;
 mod demo;
 mod drill;

@@ -25,7 +25,7 @@ Environment:
   RUST_LOG                   what is logged, as in info,callgate=debug
 
 Exit codes:
-  0  stopped by SIGTERM or SIGINT
+  0  stopped by SIGTERM, SIGINT or SIGHUP
   1  it cannot go on: an actor crashes again and again, or the lock on the database is lost
   2  bad usage or configuration, or the database is not reached; the line on stderr names the key";
 

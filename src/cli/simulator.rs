@@ -24,7 +24,7 @@ Environment:
   SIMULATOR_TWILIO_AUTH_TOKEN  as --twilio-auth-token
 
 Exit codes:
-  0  stopped by SIGTERM or SIGINT
+  0  stopped by SIGTERM, SIGINT or SIGHUP
   2  bad usage, or the address is taken";
 
 #[derive(Debug, clap::Args)]

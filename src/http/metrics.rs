@@ -142,9 +142,7 @@ async fn observe_sales(lookout: &Lookout) {
     };
     if let Some(sold) = figures.sold() {
         metrics.oversubscription_ratio.set(sold.ratio());
-        for (plan, of_plan) in sold.plans() {
-            metrics.set_slots_sold(plan.as_str(), of_plan.slots);
-        }
+        metrics.set_slots_sold(sold.plans().iter().map(|(plan, of_plan)| (plan.as_str(), of_plan.slots)));
     }
     if let Some(businesses) = figures.at_limit() {
         metrics.businesses_at_limit.set(i64::try_from(businesses).unwrap_or(i64::MAX));

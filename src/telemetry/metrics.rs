@@ -284,10 +284,13 @@ impl Metrics {
         self.slots_reserved.get_or_create_owned(&Plan::new(plan)).set(slots.into());
     }
 
-    /// So many slots are sold on this plan now.
-    pub fn set_slots_sold(&self, plan: &str, slots: u64) {
-        let slots = i64::try_from(slots).unwrap_or(i64::MAX);
-        self.slots_sold.get_or_create_owned(&Plan::new(plan)).set(slots);
+    /// So many slots are sold on these plans now, and none on any other.
+    pub fn set_slots_sold<'a>(&self, plans: impl IntoIterator<Item = (&'a str, u64)>) {
+        self.slots_sold.clear();
+        for (plan, slots) in plans {
+            let slots = i64::try_from(slots).unwrap_or(i64::MAX);
+            self.slots_sold.get_or_create_owned(&Plan::new(plan)).set(slots);
+        }
     }
 
     /// The slot ledger works in this mode now: memory, redis, database or recovering.

@@ -209,6 +209,8 @@ async fn what_cannot_be_understood_is_told() {
     refused(&drill(&gate, &["--cap", "0"]), "--cap");
     refused(&gate.run(&["drill", "--simulator", "http://127.0.0.1:9"]), "--url");
     refused(&gate.run(&["drill", "--url", "callgate"]), "http://");
+    let away = gate.run(&["drill", "--url", gate.address(), "--url", "http://callgate.invalid"]);
+    refused(&away, "--url http://callgate.invalid: name a key of scope admin with --key or CALLGATE_KEY");
     let nobody = gate.run(&["drill", "--url", "http://127.0.0.1:9"]);
     assert_eq!(nobody.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&nobody.stderr).contains("no gate answers at http://127.0.0.1:9"), "{nobody:?}");
@@ -242,11 +244,55 @@ async fn a_drill_that_is_interrupted_takes_everything_away_again() {
     let gate = Gate::builder().cap(3).provider_cap(3).start().await;
     let before = gate.provider.behaviour().await;
     let target = ["drill", "--url", gate.address(), "--simulator", &gate.provider.address];
+    let folder = TempDir::new().unwrap();
+    let begun = folder.path().join("begun");
     // It is at D, and waits for a restart.
-    let mut command = gate.start_command(&[&target[..], &["D", "--restart", "exec sleep 600"]].concat());
-    eventually("the pool is full", async || (gate.provider.live().await == 3).then_some(())).await;
+    let restart = format!("touch {}; sleep 600", begun.display());
+    let mut command = gate.start_command(&[&target[..], &["D", "--restart", &restart]].concat());
+    eventually("the command runs", async || begun.exists().then_some(())).await;
 
     command.interrupt();
+    eventually("the command is waited for", async || command.log().contains("waiting").then_some(())).await;
+    command.interrupt();
+
+    assert_eq!(command.exit().code(), Some(1));
+    assert!(command.log().contains("interrupted"), "{}", command.log());
+    assert!(command.log().contains("the restart command was cut short; a replica may be down"), "{}", command.log());
+    assert_nothing_is_left(&gate, &before).await;
+}
+
+#[actix::test]
+async fn i1_given_a_restart_when_it_is_interrupted_in_between_then_the_gate_is_started_all_the_same() {
+    let gate = Gate::builder().cap(3).provider_cap(3).start().await;
+    let before = gate.provider.behaviour().await;
+    let folder = TempDir::new().unwrap();
+    let (killed, go) = (folder.path().join("killed"), folder.path().join("go"));
+    let restart = Restart::of(gate.process_id(), gate.address(), "");
+    let (kill, start) = restart.command.split_once("; ").unwrap();
+    let wait = format!("touch {}; until test -e {}; do sleep 0.05; done", killed.display(), go.display());
+    let target = ["drill", "--url", gate.address(), "--simulator", &gate.provider.address, "D", "--restart"];
+    let mut command = gate.start_command(&[&target[..], &[&format!("{kill}; {wait}; {start}")]].concat());
+    eventually("the gate is killed", async || killed.exists().then_some(())).await;
+
+    command.interrupt();
+    eventually("the command is waited for", async || command.log().contains("waiting").then_some(())).await;
+    std::fs::write(&go, "").unwrap();
+
+    assert_eq!(command.exit().code(), Some(1));
+    assert!(command.log().contains("interrupted"), "{}", command.log());
+    assert!(!command.log().contains("left behind"), "{}", command.log());
+    assert_nothing_is_left(&gate, &before).await;
+}
+
+#[actix::test]
+async fn given_calls_that_are_being_placed_when_the_terminal_closes_then_none_of_them_stays() {
+    let gate = Gate::builder().cap(60).provider_cap(60).start().await;
+    let before = gate.provider.behaviour().await;
+    let target = ["drill", "--url", gate.address(), "--simulator", &gate.provider.address, "A"];
+    let mut command = gate.start_command(&target);
+    eventually("calls are placed", async || (gate.provider.dialled().await > 0).then_some(())).await;
+
+    command.hang_up();
 
     assert_eq!(command.exit().code(), Some(1));
     assert!(command.log().contains("interrupted"), "{}", command.log());

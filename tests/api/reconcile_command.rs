@@ -72,6 +72,7 @@ async fn nobody_at_the_url_a_key_that_is_missing_and_a_url_that_is_none_are_told
     refused(&gate.run(&["reconcile", "--url", "http://127.0.0.1:9"]), 1, "no gate answers");
     refused(&gate.run(&["reconcile", "--url", gate.address(), "--key", "another"]), 2, "--key");
     refused(&gate.run(&["reconcile", "--url", "callgate"]), 2, "http://");
+    refused(&gate.run(&["reconcile", "--url", "http://callgate.invalid"]), 2, "--key or CALLGATE_KEY");
     // The gate runs, on a port that the configuration does not name: its database is taken.
     refused(&gate.run(&["reconcile"]), 2, "another callgate");
 }

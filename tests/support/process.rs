@@ -95,6 +95,11 @@ impl Process {
         self.signal("INT");
     }
 
+    /// Closes its terminal (SIGHUP).
+    pub(crate) fn hang_up(&self) {
+        self.signal("HUP");
+    }
+
     /// Stops it in the middle of whatever it does (SIGSTOP).
     pub(crate) fn pause(&self) {
         self.signal("STOP");

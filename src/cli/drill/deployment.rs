@@ -19,15 +19,15 @@ use crate::sources;
 const STARTS_WITHIN: Duration = Duration::from_mins(1);
 
 /// A child process that does not outlive its handle.
-pub(super) struct Child(process::Child);
+struct Child(process::Child);
 
 impl Child {
-    pub(super) fn spawn(command: &mut Command) -> std::io::Result<Self> {
+    fn spawn(command: &mut Command) -> std::io::Result<Self> {
         command.spawn().map(Self)
     }
 
     /// How it ended, if it has.
-    pub(super) fn ended(&mut self) -> std::io::Result<Option<ExitStatus>> {
+    fn ended(&mut self) -> std::io::Result<Option<ExitStatus>> {
         self.0.try_wait()
     }
 

@@ -11,7 +11,7 @@ use crate::cli::Failure;
 use crate::cli::peer::{Answer, NoAnswer, Peer};
 
 /// Longer than a placement takes.
-const LONGEST_PLACEMENT: Duration = Duration::from_secs(90);
+pub(super) const LONGEST_PLACEMENT: Duration = Duration::from_secs(90);
 /// How long a look at whether a process is there may take.
 const GLANCE: Duration = Duration::from_secs(2);
 /// A number that nobody has.
@@ -50,6 +50,8 @@ pub(super) struct Standing {
     pub(super) taken: u64,
     /// The ids of live calls, and whose they are, by the table.
     pub(super) live: Vec<(String, String)>,
+    /// Whose live calls are still being placed.
+    pub(super) placing: Vec<String>,
     /// Slots held, by plan.
     pub(super) by_plan: BTreeMap<String, u32>,
 }
@@ -60,10 +62,12 @@ impl Standing {
             let text = |name: &str| call[name].as_str().unwrap_or_default().to_owned();
             (text("callId"), text("businessId"))
         });
+        let placing = status["calls"].as_array()?.iter().filter(|call| call["status"] == "placing");
         let by_plan = status["globalStatus"]["byPlan"].as_object()?.iter();
         Some(Self {
             taken: status["activeCalls"].as_u64()? + status["overflow"].as_u64()?,
             live: live.collect(),
+            placing: placing.filter_map(|call| call["businessId"].as_str()).map(str::to_owned).collect(),
             by_plan: by_plan.map(|(plan, held)| (plan.clone(), whole(held))).collect(),
         })
     }

@@ -8,7 +8,7 @@
 //! | `expectation` | how many calls it must be, and who says so |
 //! | `tenants` | the businesses that the drill brings |
 //! | `at_once`, `inbound`, `provider_full`, `crash` | tests A, B, C and D: what happened, and what follows |
-//! | `restart` | who kills a replica, and what is seen of it |
+//! | `restart`, `command` | who kills a replica, and what is seen of it |
 //! | `deployment` | a gate and a provider of the drill's own |
 //! | `gate`, `simulator`, `told` | the two sides over HTTP, and what callers are told |
 //! | `report`, `bar` | what is shown |
@@ -16,6 +16,7 @@
 
 mod at_once;
 mod bar;
+mod command;
 mod crash;
 mod deployment;
 mod expectation;
@@ -34,10 +35,12 @@ mod told;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
+use super::admin_key::AdminKey;
 use super::application::stop_signal;
 use super::{ConfigFile, Failure, Format, print_json, print_line};
-use crate::settings::{Secret, Settings};
+use crate::settings::Settings;
 use bar::Bars;
+use command::RestartCommand;
 use deployment::Deployment;
 use expectation::{Authority, Bought, LiveCalls};
 use gate::{Gate, Trouble};
@@ -60,10 +63,11 @@ Tests:
 What it does:
   Without --url the drill starts a gate and a simulated provider of its own, on a temporary database, with the settings
   of --config and the environment. It touches no other database, Redis or provider, and kills the gate itself in D.
-  With --url it drills gates that run. Their provider must be a simulated one (`callgate simulator`): the drill dials.
+  With --url it drills gates that run; replicas behind one address must share a provider. Their provider must be a simulated one (`callgate simulator`): the drill dials.
   It proves that before it dials, by having the gate hang up a call there. It registers businesses named
   callgate-drill-…, takes every free slot, and removes all of that again, also after Ctrl-C. The settings of the gate
-  stay as they are.
+  stay as they are. A command of --restart that was begun is waited for, up to a minute, after Ctrl-C too; a second
+  Ctrl-C cuts it short.
 
 Examples:
   callgate drill
@@ -73,7 +77,7 @@ Examples:
       --restart 'docker kill -s KILL callgate-1 && docker start callgate-1' --json
 
 Environment:
-  CALLGATE_KEY            as --key
+  CALLGATE_KEY            as --key, which every gate but one on loopback needs
   CALLGATE__SECTION__KEY  as for `callgate serve`
 
 Exit codes:
@@ -92,9 +96,8 @@ pub(super) struct Arguments {
     /// A running gate; once for each replica, which are asked in turn. Without it the drill starts a gate itself
     #[arg(long, value_name = "URL")]
     url: Vec<String>,
-    /// An API key of scope admin; without it the admin key of the configuration
-    #[arg(long, value_name = "KEY", env = "CALLGATE_KEY", hide_env_values = true)]
-    key: Option<String>,
+    #[command(flatten)]
+    key: AdminKey,
     /// The simulated provider that the gate uses; without it the one that the gate names
     #[arg(long, value_name = "URL", requires = "url")]
     simulator: Option<String>,
@@ -134,9 +137,8 @@ impl Arguments {
             };
             return Ok((target, Means::Own(Box::new(deployment))));
         }
-        let key =
-            || self.key.clone().or_else(|| settings.auth.admin_key.as_ref().map(Secret::expose).map(str::to_owned));
-        let gates: Result<Vec<_>, _> = self.url.iter().map(|url| Gate::new(url, key())).collect();
+        let gate = |url: &String| Gate::new(url, self.key.at(url, settings)?);
+        let gates: Result<Vec<_>, _> = self.url.iter().map(gate).collect();
         let target = Target {
             gates: gates?,
             simulator: self.simulator.as_deref().map(Simulator::new).transpose()?,
@@ -144,7 +146,7 @@ impl Arguments {
             live_calls: if self.with_live_calls { LiveCalls::Accept } else { LiveCalls::Refuse },
         };
         let means = match &self.restart {
-            Some(command) => Means::Command(command.clone()),
+            Some(command) => Means::Command(RestartCommand::new(command.clone())),
             None if std::io::stderr().is_terminal() => Means::Operator,
             None => Means::None(NO_RESTART),
         };
@@ -161,11 +163,18 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let (stage, mut means) = or_interrupted(prepare).await?;
     let bars = Bars::new();
     let played = or_interrupted(play(&stage, &arguments, &mut means, &bars)).await;
-    let left = or_interrupted(async { Ok::<_, Failure>(stage.tidy_up().await) }).await;
-    let left_behind = match left {
-        Ok(Ok(())) => None,
-        Ok(Err(Trouble(left))) | Err(Failure::Check(left) | Failure::Usage(left)) => Some(left),
+    let concluded = or_interrupted(async { Ok(means.conclude(&stage.gates, &bars).await) }).await;
+    let concluded = match concluded {
+        Ok(concluded) => concluded,
+        Err(_) => means.give_up(&stage.gates).await,
     };
+    let left = or_interrupted(async { Ok(stage.tidy_up().await) }).await;
+    let left = match left {
+        Ok(left) => left,
+        Err(Failure::Check(left) | Failure::Usage(left)) => Err(Trouble(left)),
+    };
+    let left: Vec<_> = [concluded, left].into_iter().filter_map(|left| left.err().map(|Trouble(left)| left)).collect();
+    let left_behind = (!left.is_empty()).then(|| left.join("; "));
     let outcomes = played.inspect_err(|_| {
         if let Some(left) = &left_behind {
             eprintln!("callgate: left behind: {left}");

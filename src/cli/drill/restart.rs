@@ -1,12 +1,12 @@
 //! How a replica is killed and comes back, and what is seen of it from outside.
 
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
 use super::bar::Bars;
-use super::deployment::{Child, Deployment};
+use super::command::RestartCommand;
+use super::deployment::Deployment;
 use super::gate::{Gate, Process, Trouble};
 use super::stage::Stage;
 use super::told::Told;
@@ -18,6 +18,8 @@ const LOOK: Duration = Duration::from_millis(50);
 const CALLS: Duration = Duration::from_millis(250);
 /// A process that began so much later than the one before is another: uptimes are in whole seconds.
 const ANOTHER: Duration = Duration::from_millis(1500);
+/// How long a command may take to end that nobody waits for any more.
+const ENDS_WITHIN: Duration = Duration::from_mins(1);
 /// Behind a balancer so many looks show every replica.
 const GLANCES: usize = 20;
 
@@ -25,8 +27,8 @@ const GLANCES: usize = 20;
 pub(super) enum Means {
     /// The drill, which has started the gate.
     Own(Box<Deployment>),
-    /// A command of the shell.
-    Command(String),
+    /// A command of the operator.
+    Command(RestartCommand),
     /// The operator, who is asked to.
     Operator,
     /// Nobody, and why.
@@ -55,11 +57,48 @@ impl Gap {
 impl Means {
     /// Has a replica killed and restarted, and returns once every one is there again.
     pub(super) async fn restart(&mut self, stage: &Stage, bars: &Bars, patience: Duration) -> Result<Gap, Trouble> {
+        let seen = self.act_and_look(stage, bars, patience).await;
+        if let Some(Trouble(left)) = self.conclude(&stage.gates, bars).await.err() {
+            return Err(Trouble(match seen {
+                Ok(_) => left,
+                Err(Trouble(reason)) => format!("{reason}; {left}"),
+            }));
+        }
+        seen
+    }
+
+    /// Lets a command that was begun come to its end, for a replica that it has killed may not be started yet.
+    pub(super) async fn conclude(&mut self, gates: &[Gate], bars: &Bars) -> Result<(), Trouble> {
+        let Self::Command(command) = self else { return Ok(()) };
+        if !command.is_running() {
+            return Ok(());
+        }
+        bars.say(&format!("waiting up to {} s for the restart command to end", ENDS_WITHIN.as_secs()));
+        match command.end(ENDS_WITHIN).await {
+            Some(ended) => ended,
+            None => self.give_up(gates).await,
+        }
+    }
+
+    /// Cuts short what still runs, and says who may be down.
+    pub(super) async fn give_up(&mut self, gates: &[Gate]) -> Result<(), Trouble> {
+        let Self::Command(command) = self else { return Ok(()) };
+        if !command.cut_short() {
+            return Ok(());
+        }
+        let there = join_all(gates.iter().map(Gate::is_there)).await;
+        let silent = gates.iter().zip(there).filter(|(_, there)| there.is_err()).map(|(gate, _)| gate.url());
+        let silent = silent.collect::<Vec<_>>().join(", ");
+        let who = if silent.is_empty() { "a replica" } else { &silent };
+        Err(Trouble(format!("the restart command was cut short; {who} may be down")))
+    }
+
+    async fn act_and_look(&mut self, stage: &Stage, bars: &Bars, patience: Duration) -> Result<Gap, Trouble> {
         let mut watch = Watch::of(&stage.gates).await;
         let act = async {
             match self {
                 Self::Own(deployment) => deployment.kill_and_restart().await,
-                Self::Command(command) => carry_out(command, patience).await,
+                Self::Command(command) => command.carry_out(patience).await,
                 Self::Operator => {
                     bars.say(&format!(
                         "D: kill one replica with kill -9 and start it again; this waits for {} s",
@@ -96,33 +135,6 @@ impl Means {
                 Ok(gap)
             }
         }
-    }
-}
-
-/// Runs a command of the operator; its words are shown where it fails.
-async fn carry_out(command: &str, patience: Duration) -> Result<(), Trouble> {
-    let began = Instant::now();
-    let unusable = |error: std::io::Error| Trouble(format!("the restart command cannot be run: {error}"));
-    let mut words = tempfile::NamedTempFile::new().map_err(unusable)?;
-    let stdout = words.reopen().map_err(unusable)?;
-    let stderr = stdout.try_clone().map_err(unusable)?;
-    let mut shell = Command::new("sh");
-    shell.args(["-c", command]).stdin(Stdio::null()).stdout(stdout).stderr(stderr);
-    let mut shell = Child::spawn(&mut shell).map_err(unusable)?;
-    loop {
-        if let Some(status) = shell.ended().map_err(unusable)? {
-            if status.success() {
-                return Ok(());
-            }
-            let mut said = String::new();
-            let _ = std::io::Read::read_to_string(words.as_file_mut(), &mut said);
-            let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing").trim();
-            return Err(Trouble(format!("the restart command failed ({status}): {last}")));
-        }
-        if began.elapsed() > patience {
-            return Err(Trouble(format!("the restart command does not end within {} s", patience.as_secs())));
-        }
-        tokio::time::sleep(LOOK).await;
     }
 }
 
@@ -267,15 +279,5 @@ mod tests {
         assert!(!line.answers);
         line.see(&Ok(()), at(400));
         assert_eq!((line.answers, line.away_for), (true, Duration::from_millis(300)));
-    }
-
-    #[actix::test]
-    async fn a_command_that_fails_is_named_with_its_last_words() {
-        let minute = Duration::from_mins(1);
-        assert_eq!(carry_out("true", minute).await, Ok(()));
-        let failed = carry_out("echo first; echo no such container >&2; echo; exit 3", minute).await.unwrap_err();
-        assert_eq!(failed.0, "the restart command failed (exit status: 3): no such container");
-        let endless = carry_out("exec sleep 60", Duration::ZERO).await.unwrap_err();
-        assert_eq!(endless.0, "the restart command does not end within 0 s");
     }
 }

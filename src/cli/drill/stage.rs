@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::bar::Progress;
 use super::expectation::Expectation;
-use super::gate::{Gate, Standing, Trouble, failed};
+use super::gate::{Gate, LONGEST_PLACEMENT, Standing, Trouble, failed};
 use super::patience::{SOON, within};
 use super::simulator::Simulator;
 use super::tenants::Tenants;
@@ -194,17 +194,44 @@ impl Stage {
     pub(super) async fn tidy_up(&self) -> Result<(), Trouble> {
         let first = &self.gates[0];
         let behaved = self.simulator.be_faultless(self.lines).await;
-        if self.end_all(&Progress::hidden()).await.is_err() {
-            self.insist(first).await;
-        }
+        let ended = self.end_for_good(first).await;
         let behaved = behaved.and(self.simulator.behave(&self.behaviour).await);
         let mut left: Vec<String> = Vec::new();
         for tenant in self.tenants.all() {
             let removed = within(SOON, async || first.remove(&tenant.business).await).await;
             left.extend(removed.err().map(|Trouble(reason)| format!("the business {}: {reason}", tenant.business)));
         }
+        // What was admitted before the businesses went may show only now.
+        if ended.is_ok() && self.end_for_good(first).await.is_err() {
+            left.push(format!("calls of {}", self.tenants.first().business));
+        }
         left.extend(behaved.err().map(|Trouble(reason)| format!("the provider's behaviour: {reason}")));
         if left.is_empty() { Ok(()) } else { Err(Trouble(left.join("; "))) }
+    }
+
+    /// Ends every call, and those that begin meanwhile: nobody waits for their answers after a Ctrl-C.
+    async fn end_for_good(&self, first: &Gate) -> Result<(), Vec<Count>> {
+        self.placed().await;
+        if self.end_all(&Progress::hidden()).await.is_ok() {
+            return Ok(());
+        }
+        self.placed().await;
+        let ended = self.end_all(&Progress::hidden()).await;
+        if ended.is_err() {
+            self.insist(first).await;
+        }
+        ended.map(drop)
+    }
+
+    /// Waits until no call is being placed; where a replica does not answer, there is nothing to wait for.
+    async fn placed(&self) {
+        let placing = async || {
+            let standings = join_all(self.gates.iter().map(Gate::standing)).await;
+            let mut placing = standings.iter().flatten().flat_map(|standing| &standing.placing);
+            if placing.any(|business| self.tenants.own(business)) { Err(()) } else { Ok(()) }
+        };
+        // Those that take longer show in the counts.
+        let _ = within(LONGEST_PLACEMENT, placing).await;
     }
 
     /// No webhook has told the gate, so it is told.

@@ -35,8 +35,10 @@ impl Tenants {
         let mut tenants: Vec<_> = reserves
             .iter()
             .filter(|(plan, reserve)| **reserve > 0 && held.contains_key(*plan))
-            .map(|(plan, reserve)| Tenant {
-                business: format!("{run}-{}", plan.to_ascii_lowercase()),
+            .zip(1..)
+            // Numbered, for the names of plans may be long, or differ in their case only.
+            .map(|((plan, reserve), number)| Tenant {
+                business: format!("{run}-{number}"),
                 plan: plan.clone(),
                 reserved: unused(plan, *reserve),
             })
@@ -129,9 +131,16 @@ mod tests {
     fn each_plan_with_a_reserve_has_a_business_that_asks_for_what_is_unused_of_it() {
         let held = plans(&[("A", 1), ("B", 0), ("C", 0)]);
         let tenants = Tenants::new("drill", &plans(&[("A", 3), ("B", 1)]), &held).unwrap();
-        assert_eq!(asking(&tenants, 5), ["drill-a", "drill-a", "drill-b", "drill-a", "drill-a"]);
-        assert_eq!(limits(&tenants, 10), [("drill-a", 10), ("drill-b", 1)]);
-        assert!(tenants.own("drill-b") && !tenants.own("drill-c"));
+        assert_eq!(asking(&tenants, 5), ["drill-1", "drill-1", "drill-2", "drill-1", "drill-1"]);
+        assert_eq!(limits(&tenants, 10), [("drill-1", 10), ("drill-2", 1)]);
+        assert!(tenants.own("drill-2") && !tenants.own("drill-3"));
+    }
+
+    #[test]
+    fn plans_whose_names_differ_in_their_case_only_have_businesses_of_their_own() {
+        let held = plans(&[("Gold", 0), ("gold", 0)]);
+        let tenants = Tenants::new("drill", &plans(&[("Gold", 1), ("gold", 1)]), &held).unwrap();
+        assert_eq!(asking(&tenants, 2), ["drill-1", "drill-2"]);
     }
 
     proptest! {

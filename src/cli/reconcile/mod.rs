@@ -8,8 +8,9 @@ mod remote;
 
 use serde_json::Value;
 
+use super::admin_key::AdminKey;
 use super::{ConfigFile, Failure, print_json};
-use crate::settings::{Secret, Settings};
+use crate::settings::Settings;
 use remote::{Asked, Remote};
 
 const HELP: &str = "\
@@ -22,7 +23,7 @@ Examples:
   callgate reconcile --url https://callgate.example.com --key cg_0123
 
 Environment:
-  CALLGATE_KEY            as --key
+  CALLGATE_KEY            as --key, which every gate at --url but one on loopback needs
   CALLGATE__SECTION__KEY  as for `callgate serve`
 
 Exit codes:
@@ -39,20 +40,18 @@ pub(super) struct Arguments {
     /// sweeps itself
     #[arg(long, value_name = "URL")]
     url: Option<String>,
-    /// An API key of scope admin; without it the admin key of the configuration
-    #[arg(long, value_name = "KEY", env = "CALLGATE_KEY", hide_env_values = true)]
-    key: Option<String>,
+    #[command(flatten)]
+    key: AdminKey,
 }
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let settings = arguments.config.load()?;
-    let key = arguments.key.clone().or_else(|| settings.auth.admin_key.as_ref().map(Secret::expose).map(str::to_owned));
     let report = match &arguments.url {
-        Some(url) => match Remote::new(url, key)?.sweep().await? {
+        Some(url) => match Remote::new(url, arguments.key.at(url, &settings)?)?.sweep().await? {
             Asked::Report(report) => report,
             Asked::NobodyThere(reason) => return Err(Failure::Check(format!("no gate answers at {url}: {reason}"))),
         },
-        None => match remote_of(&settings, key)?.sweep().await? {
+        None => match remote_of(&settings, arguments.key.at_home(&settings))?.sweep().await? {
             Asked::Report(report) => report,
             Asked::NobodyThere(_) => alone::sweep(settings).await?,
         },

@@ -197,7 +197,7 @@ impl Lookout {
         let known = self.sweeps.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let after = |swept: Option<&Arc<Swept>>| swept.map(|swept| swept.run.started_at);
         let [full, compared] = [known[0].as_ref(), known[1].as_ref()];
-        let table = Table {
+        let mut table = Table {
             live: answer(deadline, store.count_live_by_status()).await,
             stalled: answer(deadline, store.count_stalled()).await,
             sales: self.sales(deadline).await,
@@ -208,8 +208,17 @@ impl Lookout {
             ],
             is_swept: answer(deadline, store.is_locked(UNDER_WAY)).await,
         };
-        self.sweeps.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&table.swept);
+        self.remember(&mut table.swept);
         table
+    }
+
+    /// Another look may have been slower to read what this one knows, or quicker to read something newer.
+    fn remember(&self, swept: &mut [Option<Arc<Swept>>; 2]) {
+        let mut known = self.sweeps.lock().unwrap_or_else(PoisonError::into_inner);
+        for (known, swept) in known.iter_mut().zip(swept) {
+            *known = later(known.take(), swept.take());
+            swept.clone_from(known);
+        }
     }
 
     fn overview(&self, seen: &Seen, inspected: Option<&SupervisorView>, table: &Table) -> Overview {
@@ -267,6 +276,11 @@ fn terms_of(capacity: Option<&Capacity>) -> Option<Pool> {
     let Occupied { cap, paused, reserves, .. } =
         &capacity.filter(|capacity| capacity.mode != LedgerMode::Recovering)?.occupied;
     Some(Pool { id: PoolId::default_pool(), cap: *cap, paused: *paused, reserves: reserves.clone() })
+}
+
+/// Whichever ended later.
+fn later(one: Option<Arc<Swept>>, other: Option<Arc<Swept>>) -> Option<Arc<Swept>> {
+    one.into_iter().chain(other).max_by_key(|swept| swept.run.finished_at)
 }
 
 /// The newer of a sweep that is known and one that was read. A report that cannot be read says nothing.

@@ -65,6 +65,7 @@ fn given_nothing_happened_yet_when_encoded_then_what_alerts_wait_for_reads_zero(
 fn given_each_metric_was_used_when_encoded_then_names_and_labels_are_those_of_the_documentation() {
     let text = used().encode();
 
+    assert!(!text.contains("GONE"), "nothing is sold on it any more");
     for line in [
         "# HELP platform_global_active_calls Slots held in the pool, without overflow.",
         "# TYPE platform_global_active_calls gauge",
@@ -162,7 +163,8 @@ fn used() -> Metrics {
     metrics.set_calls("active", 2);
     metrics.set_slots_held("PRO", 2_u32);
     metrics.set_slots_reserved("PRO", 1_u32);
-    metrics.set_slots_sold("PRO", 9);
+    metrics.set_slots_sold([("GONE", 2)]);
+    metrics.set_slots_sold([("PRO", 9)]);
     metrics.oversubscription_ratio.set(1.8);
     metrics.set_ledger_mode("redis");
     metrics.record_provider_request("place", "ok", Duration::from_millis(200));
