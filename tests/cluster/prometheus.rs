@@ -2,7 +2,6 @@
 //! rules make of that.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use callgate_rig::Prometheus;
 use serde_json::{Value, json};
@@ -39,7 +38,7 @@ async fn data(prometheus: &Prometheus, path: &str) -> Option<Value> {
 
 /// The values of a query, as they are written.
 async fn values(prometheus: &Prometheus, query: &str) -> Vec<String> {
-    let query: String = query.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let query = query.bytes().fold(String::new(), |query, byte| query + &format!("%{byte:02X}"));
     let data = data(prometheus, &format!("/api/v1/query?query={query}")).await.unwrap_or_default();
     let result = data["result"].as_array().cloned().unwrap_or_default();
     result.iter().map(|sample| sample["value"][1].as_str().unwrap().to_owned()).collect()

@@ -59,7 +59,7 @@ fn lacking(shown: &str, said: &str) -> Option<String> {
 }
 
 /// Types all of a document in one shell; what it says must be as the document shows it.
-async fn type_all_of(path: &str, gate: &Gate) {
+fn type_all_of(path: &str, gate: &Gate) {
     let typed = typed(path);
     assert!(!typed.is_empty(), "{path} has nothing to type");
     let script: Vec<String> = typed.iter().map(|typed| format!("{}\necho; echo '{END}'", typed.commands)).collect();
@@ -96,12 +96,12 @@ fn what_a_document_shows_and_nobody_said_is_noticed(#[case] shown: &str, #[case]
 async fn what_the_readme_says_to_type_answers_as_it_shows() {
     let gate = Gate::builder().cap(10).start().await;
 
-    type_all_of("README.md", &gate).await;
+    type_all_of("README.md", &gate);
 }
 
 #[actix::test]
 async fn what_the_providers_guide_says_to_type_answers_as_it_shows() {
     let gate = Gate::builder().twilio().start().await;
 
-    type_all_of("docs/PROVIDERS.md", &gate).await;
+    type_all_of("docs/PROVIDERS.md", &gate);
 }
