@@ -30,6 +30,12 @@ impl Bars {
         Progress(bar)
     }
 
+    /// Takes the lines away: the report says it all.
+    pub(super) fn clear(&self) {
+        // A terminal that cannot be cleared is none of the drill's business.
+        let _ = self.0.clear();
+    }
+
     /// Says something to whoever watches.
     pub(super) fn say(&self, words: &str) {
         self.0.suspend(|| eprintln!("{words}"));

@@ -82,7 +82,8 @@ Environment:
 
 Exit codes:
   0  every test passed
-  1  a test failed, or was skipped (D without --restart and without a terminal), or something could not be removed
+  1  a test failed, or was skipped (D without --restart and without a terminal); no gate answers; interrupted; or
+     something could not be removed
   2  not begun: bad usage or configuration, no key, a provider that is not simulated, live calls, a paused pool";
 
 #[derive(Debug, clap::Args)]
@@ -168,6 +169,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         Ok(concluded) => concluded,
         Err(_) => means.give_up(&stage.gates).await,
     };
+    bars.clear();
     let left = or_interrupted(async { Ok(stage.tidy_up().await) }).await;
     let left = match left {
         Ok(left) => left,
