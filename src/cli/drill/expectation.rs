@@ -148,7 +148,7 @@ mod tests {
 
     fn standing(taken: u64) -> Standing {
         let live = (0..taken).map(|number| (number.to_string(), "acme".to_owned())).collect();
-        Standing { taken, live, by_plan: BTreeMap::new() }
+        Standing { taken, live, placing: Vec::new(), by_plan: BTreeMap::new() }
     }
 
     fn five() -> Bought {
