@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::door::{Door, HighestCap};
-use super::process::{Process, callgate};
+use super::process::{Process, callgate, callgate_at_a_terminal};
 use super::provider::Provider;
 use super::proxy::{Line, Proxy};
 use super::twilio::{ACCOUNT, TOKEN};
@@ -183,7 +183,7 @@ impl Gate {
 
     /// Another command of the program on the same settings, in a process of its own.
     pub(crate) fn start_command(&self, arguments: &[&str]) -> Process {
-        let mut command = callgate(self.folder.path());
+        let mut command = callgate_at_a_terminal(self.folder.path());
         command.args(arguments).envs(&self.env);
         Process::spawn(command, &self.folder.path().join("command.log"))
     }

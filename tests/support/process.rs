@@ -18,6 +18,13 @@ pub(crate) fn callgate(folder: &Path) -> Command {
     command
 }
 
+/// The same as at a terminal: SIGHUP is heard, also where the tests themselves run under `nohup`.
+pub(crate) fn callgate_at_a_terminal(folder: &Path) -> Command {
+    let mut command = Command::new("/usr/bin/env");
+    command.args(["--default-signal=HUP", env!("CARGO_BIN_EXE_callgate")]).env_clear().current_dir(folder);
+    command
+}
+
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
