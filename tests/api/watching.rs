@@ -169,6 +169,17 @@ async fn the_latest_events_of_all_calls_are_told_and_refusals_among_them() {
 }
 
 #[actix::test]
+async fn a_reader_of_another_database_hears_what_happens_from_now_on() {
+    let gate = Gate::start().await;
+    gate.put_business("42", "PRO").await;
+
+    let mut feed = Feed::open(&gate, Some(9_000_000_000)).await;
+    let call = gate.start_call("42").await;
+
+    assert_eq!(feed.next().await.data["callId"], json!(call));
+}
+
+#[actix::test]
 async fn the_feed_goes_on_where_a_reader_left_and_skips_nothing() {
     let gate = Gate::start().await;
     gate.put_business("42", "PRO").await;
